@@ -1,0 +1,1 @@
+"""What Duologue is compared with."""

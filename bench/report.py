@@ -1,0 +1,66 @@
+"""Writes docs/benchmarks.md from the JSON of the measurements."""
+
+import importlib
+import json
+from pathlib import Path
+from typing import Any
+
+from bench import goals
+from bench.stage import ROOT
+
+__all__ = ["write"]
+
+RESULTS = Path(__file__).parent / "results"
+QUIET = 0.7  # load average
+PAGE = ROOT / "docs/benchmarks.md"
+HEAD = Path(__file__).with_name("head.md")
+
+TEXTS = {
+    "load": "Durable messages, closed loop",
+    "latency": "Latency, open loop",
+    "memory": "Memory",
+    "connects": "Connects",
+    "history": "History",
+    "rooms": "The list of rooms",
+    "presence": "Presence",
+    "storm": "Sign-in storm",
+    "growth": "Growth",
+    "profile": "Where the time goes",
+    "deflate": "permessage-deflate",
+}
+NOTES = {
+    "latency": "`load late` is how late the load itself sent at worst: what others took from it on the same cores.",
+    "history": "One connection, one request after the other; the time is the round trip, the client's part included.",
+    "connects": "A connect: TCP, upgrade, token, membership, joined. The client's own work is on the same cores.",
+    "profile": "py-spy's samples of the server, put to stages by the innermost frame that is of one, times the CPU\n"
+    "of a message measured without the profiler.",
+    "deflate": "See [0009](decisions/0009-no-permessage-deflate.md).",
+}
+
+
+def write() -> None:
+    """Write the page."""
+    results: dict[str, dict[str, Any]] = {}
+    for name in TEXTS:
+        path = RESULTS / f"{name}.json"
+        if path.exists():
+            results[name] = json.loads(path.read_text(encoding="utf-8"))
+    parts = [HEAD.read_text(encoding="utf-8"), f"## Goals\n\n{goals.table(results).markdown()}"]
+    for name, found in results.items():
+        parts.append(f"## {TEXTS[name]}\n\n`{found['command']}`{busy(found)}\n")
+        if name in NOTES:
+            parts.append(f"{NOTES[name]}\n")
+        parts += [table.markdown() for table in importlib.import_module(f"bench.{name}").tables(found)]
+        if "faults" in found:
+            wrong = found["faults"]
+            parts.append(f"The check found: {'; '.join(wrong)}.\n" if wrong else "The check found nothing wrong.\n")
+        machine = found["machine"]
+    parts.append("## The machine\n\n" + ", ".join(f"{key} {value}" for key, value in machine.items()) + ".\n")
+    PAGE.write_text("\n".join(parts), encoding="utf-8")
+    print(f"wrote {PAGE.relative_to(ROOT)}")
+
+
+def busy(found: dict[str, Any]) -> str:
+    """What else the machine did, where it was more than idling."""
+    load = found.get("busy", 0.0)
+    return f"; the load average was {load:.1f} when it began: others were at work" if load > QUIET else ""

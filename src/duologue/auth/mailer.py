@@ -1,0 +1,23 @@
+"""What sign-in wants from the mail feature."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Protocol
+
+import asyncpg
+
+__all__ = ["Mailer"]
+
+
+class Mailer(Protocol):
+    """Takes a mail into the connection's transaction: it leaves if and only if that commits."""
+
+    async def send(
+        self,
+        conn: asyncpg.Connection,
+        template: str,
+        recipient: str,
+        params: Mapping[str, str],
+        expires_at: datetime,
+    ) -> None:
+        """Fails on an unknown template or wrong `params`; a mail not sent by `expires_at` is dropped."""

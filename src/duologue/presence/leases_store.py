@@ -1,0 +1,76 @@
+"""The SQL of presence leases."""
+
+from collections.abc import Collection
+from uuid import UUID
+
+import asyncpg
+
+__all__ = ["LEASE_SECONDS", "LeaseStore"]
+
+LEASE_SECONDS = 15.0  # without a heartbeat a node counts as dead, and its users as gone
+
+BEAT = """
+INSERT INTO presence_nodes (node_id, beat_at) VALUES ($1, clock_timestamp())
+ON CONFLICT (node_id) DO UPDATE SET beat_at = excluded.beat_at
+"""
+TAKE = """
+INSERT INTO presence_leases (user_id, node_id) SELECT unnest($2::int[]), $1 ON CONFLICT DO NOTHING
+"""
+GIVE_BACK = "DELETE FROM presence_leases WHERE node_id = $1 AND user_id = ANY ($2::int[])"
+HELD = "SELECT user_id FROM presence_leases WHERE node_id = $1"
+ELSEWHERE = """
+SELECT DISTINCT l.user_id FROM presence_leases l JOIN presence_nodes n ON n.node_id = l.node_id
+WHERE l.node_id <> $1 AND n.beat_at > clock_timestamp() - make_interval(secs => $2)
+"""
+# A dead node's users were last seen when it last beat. Whoever comes first buries it.
+BURY = """
+WITH dead AS (
+    DELETE FROM presence_nodes WHERE beat_at <= clock_timestamp() - make_interval(secs => $1)
+    RETURNING node_id, beat_at
+), orphans AS (
+    DELETE FROM presence_leases l USING dead WHERE l.node_id = dead.node_id RETURNING l.user_id, dead.beat_at
+)
+UPDATE users SET last_seen_at = greatest(last_seen_at, date_trunc('milliseconds', o.beat_at))
+FROM (SELECT user_id, max(beat_at) AS beat_at FROM orphans GROUP BY user_id) o
+WHERE users.id = o.user_id
+"""
+LEAVE = """
+WITH gone AS (DELETE FROM presence_nodes WHERE node_id = $1)
+DELETE FROM presence_leases WHERE node_id = $1
+"""
+
+
+class LeaseStore:
+    """Takes, keeps and gives back the leases of one node."""
+
+    def __init__(self, pool: asyncpg.Pool, node_id: UUID) -> None:
+        self._pool = pool
+        self._node_id = node_id
+
+    async def beat(self) -> None:
+        """The node lives."""
+        await self._pool.execute(BEAT, self._node_id)
+
+    async def take(self, user_ids: Collection[int]) -> None:
+        """These users have a socket here."""
+        await self._pool.execute(TAKE, self._node_id, list(user_ids))
+
+    async def give_back(self, user_ids: Collection[int]) -> None:
+        """These users have none any more."""
+        await self._pool.execute(GIVE_BACK, self._node_id, list(user_ids))
+
+    async def held(self) -> set[int]:
+        """Whom the table believes here."""
+        return {row[0] for row in await self._pool.fetch(HELD, self._node_id)}
+
+    async def elsewhere(self) -> set[int]:
+        """Who has a socket on another living node."""
+        return {row[0] for row in await self._pool.fetch(ELSEWHERE, self._node_id, LEASE_SECONDS)}
+
+    async def bury(self) -> None:
+        """End the leases of nodes that died; write down when their users were last seen."""
+        await self._pool.execute(BURY, LEASE_SECONDS)
+
+    async def leave(self) -> None:
+        """The node goes."""
+        await self._pool.execute(LEAVE, self._node_id)

@@ -1,0 +1,157 @@
+"""Chromium, headless, over its DevTools protocol: a page to go somewhere with, run JavaScript in, and listen to."""
+
+import asyncio
+import contextlib
+import base64
+import itertools
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import websockets
+
+SECONDS = 20.0  # a cold start of Chromium beside other tests
+FLAGS = (
+    "--headless",
+    "--no-sandbox",  # which root and containers do not have
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--remote-debugging-port=0",
+)
+LISTENING = re.compile(rb"DevTools listening on (ws://\S+)")
+
+
+class Browser:
+    """One process; each page has cookies of its own, like a person's own browser."""
+
+    def __init__(self, process: asyncio.subprocess.Process, connection: websockets.ClientConnection) -> None:
+        self._process = process
+        self._connection = connection
+        self._ids = itertools.count(1)
+        self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._pages: dict[str, Page] = {}
+        self._reading = asyncio.create_task(self._read())
+
+    @classmethod
+    async def start(cls, executable: str, folder: Path) -> "Browser":
+        """Start it with a profile in `folder`."""
+        process = await asyncio.create_subprocess_exec(
+            executable,
+            *FLAGS,
+            f"--user-data-dir={folder}",
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
+        )
+        assert process.stderr is not None
+        said = b""
+        async with asyncio.timeout(SECONDS):
+            while not (found := LISTENING.search(said)):
+                line = await process.stderr.readline()
+                if not line:
+                    raise RuntimeError(f"Chromium did not start:\n{said.decode(errors='replace')}")
+                said += line
+        connection = await websockets.connect(found[1].decode(), max_size=None, compression=None)
+        return cls(process, connection)
+
+    async def stop(self) -> None:
+        """Close it, and wait for its end."""
+        # It may be gone before it has answered.
+        with contextlib.suppress(websockets.ConnectionClosed):
+            await self.call("Browser.close")
+            await self._connection.close()
+            await self._reading
+        async with asyncio.timeout(SECONDS):
+            await self._process.communicate()
+
+    async def new_page(self) -> "Page":
+        """An empty page without cookies."""
+        context = (await self.call("Target.createBrowserContext"))["browserContextId"]
+        target = await self.call("Target.createTarget", url="about:blank", browserContextId=context)
+        session = await self.call("Target.attachToTarget", targetId=target["targetId"], flatten=True)
+        page = self._pages[session["sessionId"]] = Page(self, session["sessionId"])
+        await page.call("Page.enable")
+        await page.call("Runtime.enable")
+        return page
+
+    async def call(self, method: str, session: str | None = None, **params: Any) -> dict[str, Any]:
+        """Call a method of the protocol; its result."""
+        number = next(self._ids)
+        answer = self._answers[number] = asyncio.get_running_loop().create_future()
+        to = {"sessionId": session} if session else {}
+        await self._connection.send(json.dumps({"id": number, "method": method, "params": params} | to))
+        async with asyncio.timeout(SECONDS):
+            said = await answer
+        if "error" in said:
+            raise RuntimeError(f"{method}: {said['error']['message']}")
+        return said["result"]
+
+    async def _read(self) -> None:
+        async for frame in self._connection:
+            said = json.loads(frame)
+            if "id" in said:
+                self._answers.pop(said["id"]).set_result(said)
+            elif page := self._pages.get(said.get("sessionId", "")):
+                page.hear(said["method"], said["params"])
+
+
+class Page:
+    """A tab."""
+
+    def __init__(self, browser: Browser, session: str) -> None:
+        self._browser = browser
+        self._session = session
+        self._console: asyncio.Queue[str] = asyncio.Queue()
+        self._loaded = asyncio.Event()
+
+    async def call(self, method: str, **params: Any) -> dict[str, Any]:
+        """Call a method of the protocol on this page."""
+        return await self._browser.call(method, self._session, **params)
+
+    async def go(self, url: str) -> None:
+        """Open an address and wait until it is loaded."""
+        self._loaded.clear()
+        answer = await self.call("Page.navigate", url=url)
+        if "errorText" in answer:
+            raise RuntimeError(f"{url}: {answer['errorText']}")
+        async with asyncio.timeout(SECONDS):
+            await self._loaded.wait()
+
+    async def run(self, script: str) -> Any:
+        """Run it as the console would, `await` and all; its value."""
+        answer = await self.call(
+            "Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True, replMode=True
+        )
+        if failure := answer.get("exceptionDetails"):
+            raise RuntimeError(failure.get("exception", {}).get("description", failure["text"]))
+        return answer["result"].get("value")
+
+    async def logged(self) -> str:
+        """The next line of the page's console."""
+        async with asyncio.timeout(SECONDS):
+            return await self._console.get()
+
+    async def screenshot(self, path: Path, width: int, height: int) -> None:
+        """Keep what it looks like, as PNG."""
+        await self.call(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False
+        )
+        answer = await self.call("Page.captureScreenshot", format="png")
+        path.write_bytes(base64.b64decode(answer["data"]))
+
+    def hear(self, event: str, params: dict[str, Any]) -> None:
+        """Something happened on the page."""
+        if event == "Page.loadEventFired":
+            self._loaded.set()
+        elif event == "Runtime.consoleAPICalled":
+            words = [str(arg.get("value", arg.get("description", ""))) for arg in params["args"]]
+            self._console.put_nowait(" ".join(words))
+        elif event == "Runtime.exceptionThrown":
+            details = params["exceptionDetails"]
+            self._console.put_nowait(details.get("exception", {}).get("description", details["text"]))

@@ -1,0 +1,118 @@
+"""Fixtures: one PostgreSQL a run, one database and one server a worker, people and rooms a test."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+
+import httpx
+import hypothesis  # noqa: F401 (its plugin imports it last; after SQLAlchemy's greenlets Python 3.11 may fail to compile)
+import pytest
+import pytest_asyncio
+
+from duologue.database.schema import migrate
+from tests.harness.folder import passable_folder
+from tests.harness.node import Node
+from tests.harness.people import Person, arrive
+from tests.harness.postgres import SharedPostgres, make_database
+from tests.harness.schemas import checked_client
+
+POSTGRES = pytest.StashKey[SharedPostgres]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--long` adds the fault, fuzz and soak runs."""
+    parser.addoption("--long", action="store_true", help="run the long fault, fuzz and soak tests too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the long runs out unless they are asked for."""
+    if not config.getoption("--long"):
+        items[:] = [item for item in items if "long" not in item.keywords]
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Start the run's PostgreSQL, once, in the process that leads the workers."""
+    if not hasattr(session.config, "workerinput") and not session.config.option.collectonly:
+        session.config.stash[POSTGRES] = SharedPostgres()
+
+
+def pytest_configure_node(node) -> None:  # type: ignore[no-untyped-def]
+    """Tell a worker where it is (called by pytest-xdist)."""
+    node.workerinput["dsn"] = node.config.stash[POSTGRES].dsn
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop it."""
+    if POSTGRES in config.stash:
+        config.stash[POSTGRES].stop()
+
+
+@pytest.fixture(scope="session")
+def postgres_dsn(request: pytest.FixtureRequest) -> str:
+    """The run's PostgreSQL, as its superuser."""
+    worker = getattr(request.config, "workerinput", None)
+    return worker["dsn"] if worker else request.config.stash[POSTGRES].dsn
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def database(postgres_dsn: str, worker_id: str) -> str:
+    """This worker's database, migrated."""
+    dsn = await make_database(postgres_dsn, f"duologue_{worker_id}")
+    await migrate(dsn)
+    return dsn
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def server(database: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Node]:
+    """This worker's server."""
+    folder = tmp_path_factory.mktemp("node")
+    node = Node({"DATABASE_URL": database, "RATE_LIMITS": "off", "DATA_DIR": str(folder / "data")}, folder)
+    await node.start()
+    yield node
+    await node.stop()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def client(server: Node) -> AsyncIterator[httpx.AsyncClient]:
+    """Somebody without cookies."""
+    async with checked_client(server.url, timeout=10) as http:
+        yield http
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def new_user(server: Node, database: str) -> AsyncIterator[Callable[[], Awaitable[Person]]]:
+    """Makes signed-in people."""
+    people: list[Person] = []
+
+    async def make() -> Person:
+        person = await arrive(server.url, database)
+        people.append(person)
+        return person
+
+    yield make
+    for person in people:
+        await person.http.aclose()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def alice(new_user: Callable[[], Awaitable[Person]]) -> Person:
+    """One person."""
+    return await new_user()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def bob(new_user: Callable[[], Awaitable[Person]]) -> Person:
+    """Another."""
+    return await new_user()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def room(alice: Person, bob: Person) -> str:
+    """The id of Alice's and Bob's room."""
+    return await alice.open_room(bob)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder for the data of a node of its own."""
+    with passable_folder() as path:
+        yield path

@@ -1,0 +1,1 @@
+"""What the tests share: one PostgreSQL for the run, real server processes, people, and sockets."""

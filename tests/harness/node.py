@@ -1,0 +1,116 @@
+"""A real `duologue serve` in a process of its own."""
+
+import asyncio
+import os
+import re
+import signal
+import socket
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+START_SECONDS = 40.0
+ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d+)")
+SERVING = "Ctrl-C stops it"
+OURS = ("JWT_", "SMTP_", "DATABASE_URL", "NATS_URL", "CLIENT_URL", "ENVIRONMENT", "RATE_LIMITS", "HOST", "PORT")
+
+
+def clean_environment(overrides: Mapping[str, str]) -> dict[str, str]:
+    """This process's environment without anything that configures Duologue, and with `overrides`."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+    return kept | {"PYTHONPATH": str(ROOT / "src"), "PYTHONUNBUFFERED": "1", "NO_COLOR": "1"} | dict(overrides)
+
+
+def free_port() -> int:
+    """A port that nobody has at this moment."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])
+
+
+@dataclass
+class Node:
+    """Start it, talk to it, kill it, start it again."""
+
+    environment: Mapping[str, str]
+    folder: Path
+    port: int = 0
+    output: list[str] = field(default_factory=list)
+    process: asyncio.subprocess.Process | None = None
+    _reader: asyncio.Task[None] | None = None
+
+    @property
+    def url(self) -> str:
+        """`http://127.0.0.1:<port>`."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def ws_url(self) -> str:
+        """`ws://127.0.0.1:<port>`."""
+        return f"ws://127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        """The server's process id."""
+        assert self.process is not None
+        return self.process.pid
+
+    @property
+    def text(self) -> str:
+        """All it has printed so far."""
+        return "".join(self.output)
+
+    async def start(self, *arguments: str) -> "Node":
+        """Start it and wait until it serves; the port stays the same over restarts."""
+        self.process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "duologue",
+            "serve",
+            "--port",
+            str(self.port),
+            *arguments,
+            cwd=self.folder,
+            env=clean_environment(self.environment),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            limit=1 << 20,
+        )
+        serving: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._reader = asyncio.create_task(self._read(self.process, serving))
+        async with asyncio.timeout(START_SECONDS):
+            self.port = await serving
+        return self
+
+    async def _read(self, process: asyncio.subprocess.Process, serving: asyncio.Future[int]) -> None:
+        assert process.stdout is not None
+        while line := await process.stdout.readline():
+            text = line.decode(errors="replace")
+            self.output.append(text)
+            if not serving.done() and (found := ADDRESS.search(text)):
+                serving.set_result(int(found[1]))
+            elif not serving.done() and self.port and SERVING in text:
+                serving.set_result(self.port)  # in production the banner names the public address
+        await process.wait()
+        if not serving.done():
+            serving.set_exception(RuntimeError(f"serve ended with {process.returncode}:\n{self.text}"))
+
+    async def wait(self, seconds: float = 20.0) -> int:
+        """Wait for its end; the exit status."""
+        assert self.process is not None
+        assert self._reader is not None
+        async with asyncio.timeout(seconds):
+            await self._reader
+            return await self.process.wait()
+
+    async def stop(self, number: signal.Signals = signal.SIGTERM, seconds: float = 20.0) -> int:
+        """Signal it and wait for its end."""
+        assert self.process is not None
+        if self.process.returncode is None:
+            self.process.send_signal(number)
+        return await self.wait(seconds)
+
+    async def kill(self) -> None:
+        """`kill -9`."""
+        await self.stop(signal.SIGKILL)
