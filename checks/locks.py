@@ -11,7 +11,8 @@ from checks.tree import File, Finding
 
 __all__ = ["locks"]
 
-PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;]+)(?: ; .*)? \\$")
+# With extras: for whoever asks for `x[extra]>=1`, pip 23 looks past `x==1` to a newer release, and has no hash for it.
+PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[a-z0-9,._-]+\])?==([^\s;]+)(?: ; .*)? \\$")
 OPTION = re.compile(r"^\s*(--(?!hash=sha256:[0-9a-f]{64})|-[a-z]\b)|://|^\S+ @ |^\.?/")
 
 

@@ -101,7 +101,7 @@ def _project(run: str, dev: str) -> dict[str, File]:
     return {path: file(path, content) for path, content in contents.items()}
 
 
-HTTPTOOLS = f"httptools==0.9.1 \\\n{HASH}\n"
+HTTPTOOLS = f"httptools[extra]==0.9.1 \\\n{HASH}\n"
 RUFF = f"ruff==0.17.2 ; sys_platform != 'win32' \\\n{HASH}\n"
 
 

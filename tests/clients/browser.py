@@ -1,8 +1,8 @@
 """Chromium, headless, over its DevTools protocol: a page to go somewhere with, run JavaScript in, and listen to."""
 
 import asyncio
-import contextlib
 import base64
+import contextlib
 import itertools
 import json
 import re
