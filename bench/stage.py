@@ -29,7 +29,10 @@ START_SECONDS = 60.0
 SHOWN = 30  # lines of a server
 PORT = "{port}"
 """Stands for the port in the command of a server that is told where to listen."""
-OURS = ("JWT_", "SMTP_", "DATABASE_URL", "NATS_URL", "CLIENT_URL", "ENVIRONMENT", "RATE_LIMITS", "HOST", "PORT")
+OURS = (
+    *("JWT_", "SMTP_", "DATABASE_URL", "NATS_URL", "CLIENT_URL", "ENVIRONMENT", "RATE_LIMITS", "HOST", "PORT"),
+    *("DRAIN_NOTICE", "TRUSTED_PROXIES", "MAX_", "CONNECT_RATE", "METRICS"),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,7 @@ from duologue.presence.leases_store import LeaseStore
 from duologue.presence.routes import router as directory_router
 from duologue.presence.service import PresenceService
 from duologue.presence.store import PresenceStore
+from duologue.realtime.drain import drain
 from duologue.realtime.hub import Hub
 from duologue.realtime.lobby import Lobby
 from duologue.realtime.outbox import Flusher
@@ -61,7 +62,8 @@ from duologue.web.welcome import welcome_router
 __all__ = ["Application"]
 
 BODY_BYTES = 64 * 1024
-SOCKETS_SECONDS = 3.0
+SOCKETS_SECONDS = 3.0  # for the answers to close frames
+QUEUE_SECONDS = 5.0  # for the last commits; longer only while PostgreSQL is away
 
 log = structlog.get_logger("duologue")
 
@@ -228,7 +230,13 @@ class Application:
         )
         self.server = QuietServer(
             uvicorn.Config(
-                Edge(litestar, origins=settings.client_url, production=settings.production, refusals=refusals),
+                Edge(
+                    litestar,
+                    origins=settings.client_url,
+                    production=settings.production,
+                    refusals=refusals,
+                    leaving=lambda: self.readiness.draining,
+                ),
                 http=HttpProtocol,
                 ws=socket_protocol(handshaker),  # type: ignore[arg-type]
                 lifespan="off",
@@ -251,11 +259,8 @@ class Application:
         await asyncio.wait((up, self._serving), return_when=asyncio.FIRST_COMPLETED)
 
     async def stop(self) -> None:
-        """Drain: commit what is queued, tell sockets to come back, then let go of everything."""
+        """Drain: be left out by balancers, tell sockets to come back, commit what is queued, let go of everything."""
         self.readiness.draining = True
-        await self.journal.stop()
-        self.sockets.close_all()
-        self.server.should_exit = True
         async with contextlib.AsyncExitStack() as stack:
             stack.push_async_callback(self.journal_store.close)
             stack.push_async_callback(self.search_indexer.stop)
@@ -265,5 +270,10 @@ class Application:
             stack.push_async_callback(self.mail.stop)
             stack.push_async_callback(self.wheel.stop)
             stack.push_async_callback(self.sockets.stop)
+            # Until the balancer has seen /readyz, people are served as ever.
+            await asyncio.sleep(self.settings.drain_notice)
+            self.server.should_exit = True  # nobody new; requests under way are answered
+            await drain(self.sockets, self.journal.settled)
             await self.sockets.closed(SOCKETS_SECONDS)
             await self._serving
+            await self.journal.stop(QUEUE_SECONDS)

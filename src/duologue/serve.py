@@ -23,8 +23,8 @@ from duologue.operations.banner import Started
 __all__ = ["run"]
 
 POOL = 10  # connections
-POOL_SECONDS = 5.0
-STOP_SECONDS = 25.0  # what a supervisor waits before it kills is usually 30
+POOL_SECONDS = 3.0
+STOP_SECONDS = 25.0  # and the pool's: what a supervisor waits before it kills is usually 30
 
 
 def listen(host: str, port: int) -> list[socket.socket]:

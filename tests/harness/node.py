@@ -14,7 +14,10 @@ ROOT = Path(__file__).parents[2]
 START_SECONDS = 40.0
 ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d+)")
 SERVING = "Ctrl-C stops it"
-OURS = ("JWT_", "SMTP_", "DATABASE_URL", "NATS_URL", "CLIENT_URL", "ENVIRONMENT", "RATE_LIMITS", "HOST", "PORT")
+OURS = (
+    *("JWT_", "SMTP_", "DATABASE_URL", "NATS_URL", "CLIENT_URL", "ENVIRONMENT", "RATE_LIMITS", "HOST", "PORT"),
+    *("DRAIN_NOTICE", "TRUSTED_PROXIES", "MAX_", "CONNECT_RATE", "METRICS"),
+)
 
 
 def clean_environment(overrides: Mapping[str, str]) -> dict[str, str]:

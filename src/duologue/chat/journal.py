@@ -85,6 +85,9 @@ class Journal:
         self._queue_bytes = 0
         self._retries: dict[tuple[str, int, str], list[Entry]] = {}
         self._wake = asyncio.Event()
+        self._taken = 0
+        self._told = 0
+        self._progress = asyncio.Event()
         self._closing = False
         self._committer: asyncio.Task[None] | None = None
 
@@ -102,6 +105,13 @@ class Journal:
                     await self._committer
             except TimeoutError:
                 log.error("gave up on queued messages; their senders were not told they are stored", n=len(self._queue))
+
+    async def settled(self) -> None:
+        """Wait until all that is queued now is stored or refused, and its origins have heard of it."""
+        end = self._taken + len(self._queue)
+        while self._told < end:
+            self._progress.clear()
+            await self._progress.wait()
 
     @property
     def depth(self) -> int:
@@ -128,7 +138,7 @@ class Journal:
         stored: Sequence[StoredRoom] = ()
         while True:
             if not self._queue:
-                self._hand_out(stored, finished)
+                self._hand_out(stored, finished, self._taken)
                 stored, finished = (), []
                 if self._queue:  # an origin said more while it was told
                     continue
@@ -141,7 +151,7 @@ class Journal:
             commit = asyncio.ensure_future(self._commit(batch))
             # One turn of the loop sends the commit off; PostgreSQL works while the batch before is delivered.
             await asyncio.sleep(0)
-            self._hand_out(stored, finished)
+            self._hand_out(stored, finished, self._taken - len(batch))
             stored, finished = await commit
 
     def _take(self) -> list[Entry]:
@@ -153,6 +163,7 @@ class Journal:
             size += entry.size
             batch.append(entry)
         self._queue_bytes -= size
+        self._taken += len(batch)
         return batch
 
     async def _commit(self, batch: list[Entry]) -> tuple[Sequence[StoredRoom], list[Entry]]:
@@ -208,7 +219,8 @@ class Journal:
                 room.entries.append(entry)
         return list(rooms.values())
 
-    def _hand_out(self, stored: Sequence[StoredRoom], finished: list[Entry]) -> None:
+    def _hand_out(self, stored: Sequence[StoredRoom], finished: list[Entry], told: int) -> None:
+        """Deliver, then tell the origins; `told` is how many entries have had their answer then."""
         if stored:
             try:
                 self._deliver(stored)
@@ -219,3 +231,5 @@ class Journal:
                 retry.id, retry.seq, retry.created_at = entry.id, entry.seq, entry.created_at
                 retry.origin.stored(retry)
             entry.origin.stored(entry)
+        self._told = told
+        self._progress.set()

@@ -46,6 +46,8 @@ class Settings:
     smtp_pass: str | None
     email_from: str
     trusted_proxies: tuple[Network, ...]
+    drain_notice: int
+    """Seconds between a /readyz that says no and the first socket that is told to go; by default 5 in production."""
     rate_limits: float
     """A multiplier of every limit: 1.0 is `on`, 0.0 is `off`."""
     warnings: tuple[str, ...]
@@ -75,6 +77,8 @@ def load_settings(environ: Mapping[str, str], dotenv: Path | None = None, *, mak
     values["data_dir"] = Path(values["data_dir"]).resolve()
     warnings = _judge(values, misspelt(environ, in_file))
     _fill_mail(values)
+    if values["drain_notice"] is None:
+        values["drain_notice"] = 5 if values["environment"] == "production" else 0
     if values["environment"] == "development":
         for name in ("jwt_secret", "jwt_refresh_secret"):
             if values[name] is None:

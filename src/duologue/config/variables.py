@@ -157,6 +157,7 @@ VARIABLES: Final[tuple[Variable, ...]] = (
     Variable("SMTP_PASS", "any text is allowed", str, mask=_hidden),
     Variable("EMAIL_FROM", "an address, or `Name <address>`, is allowed", _address),
     Variable("TRUSTED_PROXIES", "IP addresses or networks, separated by commas, are allowed", _networks, ()),
+    Variable("DRAIN_NOTICE", "a whole number of seconds from 0 to 10 is allowed", _whole(0, 10)),
     Variable("RATE_LIMITS", "`on`, `off` or a multiplier above 0 is allowed", _rate_limits, 1.0),
 )
 NAMES: Final = tuple(variable.name for variable in VARIABLES)

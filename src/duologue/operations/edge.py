@@ -1,6 +1,6 @@
 """The HTTP edge: request ids, which pages may call, security headers, and the one shape of an error."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import msgspec
@@ -51,11 +51,21 @@ class Edge:
     """Wraps the whole HTTP application (ASGI)."""
 
     def __init__(
-        self, app: ASGIApp, *, origins: Sequence[str], production: bool, refusals: Refusals | None = None
+        self,
+        app: ASGIApp,
+        *,
+        origins: Sequence[str],
+        production: bool,
+        refusals: Refusals | None = None,
+        leaving: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`origins` are the pages, besides the server's own, that may call with cookies; `refusals` hears of 4xx."""
+        """`origins` are the pages, besides the server's own, that may call with cookies; `refusals` hears of 4xx.
+
+        While `leaving`, each answer is the last on its connection: a balancer keeps none that is about to end.
+        """
         self._app = app
         self._refusals = refusals
+        self._leaving = leaving
         self._cors = Cors(origins)
         headers = {
             b"x-content-type-options": b"nosniff",
@@ -105,6 +115,8 @@ class Edge:
         kept = [(name, value) for name, value in headers if name == b"vary" or name not in ours]
         present = {name for name, _ in kept}
         kept += [(b"x-request-id", request_id.encode()), *cors]
+        if self._leaving():
+            kept.append((b"connection", b"close"))
         return kept + [(name, value) for name, value in self._headers.items() if name not in present]
 
     def _report(self, scope: Scope, asked: Mapping[bytes, bytes], request_id: str) -> None:

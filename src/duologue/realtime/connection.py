@@ -94,6 +94,7 @@ class Connection(Reader):
         self._pinged = 0.0
         self._stalled = 0.0
         self._reading_paused = False
+        self._held = False
         self._writable: asyncio.Event | None = None
         self._expires_at = identity.expires_at if identity else 0
         self._expiry_told = 0
@@ -240,11 +241,16 @@ class Connection(Reader):
 
     def resume_reading(self) -> None:
         """Go on reading."""
-        if self._reading_paused and self._transport is not None:
+        if self._reading_paused and not self._held and self._transport is not None:
             self._reading_paused = False
             self._heard = self._sockets.wheel.now
             if not self._closing:
                 self._transport.resume_reading()
+
+    def hold(self) -> None:
+        """Read no more until the end: the node leaves, and finishes what it has."""
+        self._held = True
+        self.pause_reading()
 
     def close(self, code: int, reason: str | bytes) -> None:
         """Send what waits, then a close frame; cut the connection when the peer does not answer it."""

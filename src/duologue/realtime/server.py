@@ -153,6 +153,7 @@ class Handshaker:
             raise Refusal(Close.UNKNOWN_ROUTE, "unknown route")
         if route == "ws" and not handshake.is_v1:
             raise Refusal(Close.UNKNOWN_ROUTE, f"/ws wants the subprotocol {V1}")
+        self._check_leaving()
         identity = self._authenticate(handshake.token)
         connection = Connection(self.sockets, identity, is_v1=handshake.is_v1)
         if route == "room":
@@ -170,7 +171,12 @@ class Handshaker:
         await self._used(identity)
         # Again, since the session may have ended during the waits; from here to the open socket there are none.
         self._authenticate(identity.token)
+        self._check_leaving()
         return connection
+
+    def _check_leaving(self) -> None:
+        if self.sockets.leaving:
+            raise Refusal(Close.RESTARTING, retry_hint(500, 3_000))
 
 
 def parse_position(name: str, text: str | None) -> int | None:
@@ -211,8 +217,9 @@ class SocketProtocol(asyncio.Protocol):
             self._task.cancel()
 
     def shutdown(self) -> None:
-        """Called by uvicorn when the server stops."""
-        self._transport.close()
+        """Called by uvicorn when the server stops: a handshake under way comes to its end, and says so."""
+        if self._task is None:
+            self._transport.close()
 
     async def _upgrade(self, data: bytes) -> None:
         try:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import Callable, Coroutine
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
@@ -9,7 +10,6 @@ from typing import TYPE_CHECKING, Protocol
 from duologue.errors import Close
 from duologue.identity import Identity
 from duologue.realtime.outbox import Flusher
-from duologue.realtime.refusal import retry_hint
 from duologue.realtime.wheel import Wheel
 
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ class Sockets:
         self.wheel = wheel
         self.flusher = flusher
         self.rate_limits = rate_limits
+        self.leaving = False
+        """Whether the node drains: nobody is let in any more."""
         self._presence = presence
         self._open: set[Connection] = set()
         self._by_session: dict[object, set[Connection]] = {}
@@ -90,10 +92,9 @@ class Sockets:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def close_all(self, low_ms: int = 500, high_ms: int = 3_000) -> None:
-        """Tell every socket to come back to another process."""
-        for connection in list(self._open):
-            connection.close(Close.RESTARTING, retry_hint(low_ms, high_ms))
+    def staying(self, most: int) -> list["Connection"]:
+        """Some of those that have not been told to go."""
+        return list(itertools.islice((each for each in self._open if not each.is_closing), most))
 
     async def closed(self, seconds: float) -> None:
         """Wait until every socket is gone, but no longer than that."""
