@@ -12,6 +12,7 @@ __all__ = ["hosts", "length", "machine_paths", "marks", "names", "shell_syntax",
 SOURCE = {".py", ".js", ".mjs", ".ts", ".css", ".html", ".sh", ".sql"}
 LONGEST = 500  # lines; a file that long has a second noun in it
 HEAVIEST = 2 * 1024 * 1024
+MADE = re.compile(r"// .*\bMade from \S+ by \S+: ")  # the first line of a script that nobody writes
 EMPTY_NAMES = re.compile(r"(.*_)?(util|utils|helper|helpers|manager|managers|common|misc)")
 
 # Written so that this file does not contain what it looks for.
@@ -58,7 +59,8 @@ def size(file: File) -> Iterator[Finding]:
 def length(file: File) -> Iterator[Finding]:
     """A file is one noun of the glossary."""
     is_source = file.path.suffix in SOURCE or file.is_shell
-    if is_source and not file.is_foreign and len(file.lines) > LONGEST:
+    is_made = bool(file.lines and MADE.match(file.lines[0]))
+    if is_source and not is_made and not file.is_foreign and len(file.lines) > LONGEST:
         yield file.finding(LONGEST, f"has {len(file.lines)} lines; look for its second noun (at most {LONGEST})")
 
 

@@ -55,6 +55,7 @@ from duologue.realtime.sockets import Sockets
 from duologue.realtime.subscription import Rooms
 from duologue.realtime.users import UserBoard
 from duologue.realtime.wheel import Wheel
+from duologue.web.client import client_router
 from duologue.web.docs import docs_router, openapi_config
 from duologue.web.protocol import protocol_router
 from duologue.web.welcome import welcome_router
@@ -209,6 +210,7 @@ class Application:
                 health_router(),
                 docs_router(),
                 protocol_router(),
+                client_router(),
                 welcome_router(mailbox=self.mail.router is not None),
                 *([self.mail.router] if self.mail.router else []),
             ],
