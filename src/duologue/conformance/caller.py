@@ -1,41 +1,22 @@
-"""A client without a library of ours: HTTP requests with cookies, and sockets that speak JSON."""
+"""Requests with cookies, and sockets that speak JSON; unlike the client's own these may say what is wrong."""
 
 import asyncio
-import http.client
 import json
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import urlencode
 
 from picows.websockets.asyncio import connect
 
-__all__ = ["SECONDS", "Answer", "Caller", "Frames"]
+from duologue.client.cookies import Cookies
+from duologue.client.http import Answer, Http
+
+__all__ = ["SECONDS", "Caller", "Frames"]
 
 SECONDS = 10.0  # for anything that ought to happen at once
 V1 = "duologue.v1"
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a server answered."""
-
-    status: int
-    headers: http.client.HTTPMessage
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        """The body, read as JSON."""
-        return json.loads(self.body)
-
-    @property
-    def cookies(self) -> dict[str, str]:
-        """Every Set-Cookie by the cookie's name, as it was sent."""
-        lines = self.headers.get_all("set-cookie") or []
-        return {line.partition("=")[0].strip(): line for line in lines}
 
 
 class Frames:
@@ -90,15 +71,20 @@ class Frames:
         return self._connection.close_code, self._connection.close_reason or ""
 
 
-@dataclass
 class Caller:
     """Somebody with cookies of their own."""
 
-    url: str
-    cookies: dict[str, str] = field(default_factory=dict)
-    id: int = 0
-    email: str = ""
-    password: str = ""
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.id = 0
+        self.email = ""
+        self.password = ""
+        self._http = Http(url, seconds=SECONDS)
+
+    @property
+    def cookies(self) -> Cookies:
+        """Those that the server has set, and not cleared."""
+        return self._http.cookies
 
     @property
     def token(self) -> str:
@@ -118,32 +104,7 @@ class Caller:
         self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
         """Any request; cookies go along and are kept."""
-        answer = await asyncio.to_thread(self._request, method, path, body, dict(headers or {}))
-        for name, line in answer.cookies.items():
-            value = line.partition("=")[2].partition(";")[0].strip().strip('"')
-            if value:
-                self.cookies[name] = value
-            else:
-                self.cookies.pop(name, None)
-        return answer
-
-    def _request(self, method: str, path: str, body: object, headers: dict[str, str]) -> Answer:
-        parts = urlsplit(self.url)
-        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        assert parts.hostname is not None
-        connection = kind(parts.hostname, parts.port, timeout=SECONDS)
-        data = None
-        if body is not None:
-            data = body if isinstance(body, bytes) else json.dumps(body).encode()
-            headers = {"Content-Type": "application/json"} | headers
-        if self.cookies and "Cookie" not in headers:
-            headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-        try:
-            connection.request(method, quote(path, safe="/?&=%+"), data, headers)
-            answer = connection.getresponse()
-            return Answer(answer.status, answer.headers, answer.read())
-        finally:
-            connection.close()
+        return await self._http.request(method, path, body, headers)
 
     @asynccontextmanager
     async def socket(

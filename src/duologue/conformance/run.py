@@ -6,10 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from msgspec import MsgspecError
 from picows.websockets.exceptions import WebSocketException
 from rich.console import Console
 from rich.table import Table
 
+from duologue.client.errors import ClientError
 from duologue.conformance import documents, extension, messaging, sign_in, sockets
 from duologue.conformance.case import CASES, Broken, Case
 from duologue.conformance.stage import Stage
@@ -64,7 +66,7 @@ async def run_case(case: Case, stage: Stage) -> Outcome:
         why = "what should have come did not come"
     except WebSocketException as error:
         why = f"the socket ended: {error}"
-    except (OSError, ValueError, KeyError, TypeError, IndexError, StartError) as error:
+    except (OSError, ClientError, MsgspecError, ValueError, KeyError, TypeError, IndexError, StartError) as error:
         why = f"the answer was another than expected: {type(error).__name__}: {error}"
     return Outcome(case, state, why, time.monotonic() - start)
 

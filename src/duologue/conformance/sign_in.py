@@ -3,7 +3,7 @@
 import base64
 import json
 
-from duologue.conformance.caller import Answer
+from duologue.client.http import Answer
 from duologue.conformance.case import case, equal, true
 from duologue.conformance.stage import PASSWORD, Stage
 

@@ -4,7 +4,9 @@ import asyncio
 import secrets
 from collections.abc import Sequence
 
-from duologue.conformance.caller import SECONDS, Answer, Caller
+from duologue.client.errors import LinkError
+from duologue.client.http import Answer
+from duologue.conformance.caller import SECONDS, Caller
 from duologue.errors import StartError
 
 __all__ = ["PASSWORD", "Stage"]
@@ -33,8 +35,8 @@ class Stage:
         """Sign everybody in; `StartError` when that cannot be."""
         try:
             mailbox = await self.visitor().get("/dev/mailbox.json")
-        except OSError as error:
-            raise StartError(f"{self.url} cannot be reached: {error}.") from None
+        except LinkError as error:
+            raise StartError(f"{error}.") from None
         self.has_mailbox = mailbox.status == 200 and not self._accounts
         if self._accounts:
             people = [await self.sign_in(email, password) for email, password in self._accounts]

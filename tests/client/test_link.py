@@ -1,0 +1,372 @@
+"""The Python client on bad links, with tokens that run out, and servers that have enough or go away."""
+
+import asyncio
+import contextlib
+import socket
+from datetime import timedelta
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from duologue.app import Application
+from duologue.client import (
+    Backoff,
+    Duologue,
+    LinkError,
+    LinkState,
+    MessageDeleted,
+    MessageEdited,
+    NewMessage,
+    Phase,
+    Resumed,
+    SignedOut,
+)
+from duologue.config import load_settings
+from duologue.database.pool import open_pool
+from tests.auth.serving import Clock
+from tests.client.hearing import contents, heard, phase
+from tests.harness.fault_proxy import FaultProxy, Plan, every_phase
+from tests.harness.joining import delete, edit, send
+from tests.harness.node import Node, free_port
+from tests.harness.people import PASSWORD, arrive
+
+
+async def talk_over_a_bad_link(server, alice, bob, *, total, planner, seconds):
+    """Both say `total` messages over links that are cut; what each was told."""
+    async with FaultProxy(server.port, planner, seed=7) as proxy, asyncio.timeout(seconds):
+        url = f"http://127.0.0.1:{proxy.port}"
+
+        async def converse(person, other, name):
+            kept = person.http.cookies
+            async with Duologue(url, window=8, outbox_limit=2_000, backoff=Backoff(0.02, 0.2)) as duologue:
+                await persistently(lambda: duologue.adopt(access=kept["accessToken"], refresh=kept["refreshToken"]))
+                conversation = await persistently(lambda: duologue.open_room(other.id, after=0))
+                saying = asyncio.gather(*(conversation.send(f"{name}{number}") for number in range(total)))
+                told = [event.data async for event in until(conversation, 2 * total)]
+                stored = await saying
+                assert not conversation.unsent
+            return told, stored
+
+        outcomes = await asyncio.gather(converse(alice, bob, "a"), converse(bob, alice, "b"))
+        cuts = proxy.cuts.total()
+    room = await alice.open_room(bob)
+    history = [(each["seq"], each["content"]) for each in await alice.whole_history(room)]
+    assert [seq for seq, _ in history] == list(range(1, 2 * total + 1))
+    for (told, stored), name in zip(outcomes, "ab", strict=True):
+        assert [(each.seq, each.content) for each in told] == history
+        assert [each.content for each in stored] == [f"{name}{number}" for number in range(total)]
+        assert [text for _, text in history if text[0] == name] == [each.content for each in stored]
+    return cuts
+
+
+async def until(conversation, count):
+    stream = conversation.events()
+    while count:
+        event = await anext(stream)
+        if isinstance(event, NewMessage):
+            count -= 1
+            yield event
+
+
+async def persistently(do):
+    """HTTP over a link that is cut, as an app would: again."""
+    while True:
+        with contextlib.suppress(LinkError):
+            return await do()
+
+
+async def test_two_talk_over_a_link_that_is_cut_in_every_phase(server, alice, bob):
+    cuts = await talk_over_a_bad_link(server, alice, bob, total=500, planner=every_phase(0.05, 0.1), seconds=60)
+    assert cuts >= 10
+
+
+async def test_two_thousand_messages_each_way_over_a_link_that_is_cut_every_300_ms(server, alice, bob):
+    cuts = await talk_over_a_bad_link(
+        server, alice, bob, total=2_000, planner=lambda rng: Plan(0.3, reset=rng.random() < 0.5), seconds=120
+    )
+    assert cuts >= 10
+
+
+async def test_what_was_edited_and_deleted_meanwhile_is_told_after_the_link_is_back(client_of, server, alice, bob):
+    duologue = await client_of(bob)
+    room = await alice.open_room(bob)
+    one, two, _ = [await send(alice, room, text) for text in ("one", "two", "three")]
+    conversation = await duologue.conversation(room, after=0)
+    stream = conversation.events()
+    assert await contents(stream, 3) == ["one", "two", "three"]
+    await heard(stream, Resumed)
+    duologue._link.cut()
+    await phase(duologue, Phase.OFFLINE)
+    await edit(alice, room, one["id"], "ONE")
+    await delete(alice, room, two["id"])
+    await send(alice, room, "four")
+    events = {type(event): event.data for event in await some(stream, MessageEdited, MessageDeleted, NewMessage)}
+    assert events[MessageEdited].content == "ONE"
+    assert events[MessageDeleted].id == two["id"]
+    assert events[NewMessage].content == "four"
+    assert [each.content for each in conversation.messages] == ["ONE", "", "three", "four"]
+    assert (await heard(stream, Resumed)).data.complete
+
+
+async def some(stream, *kinds):
+    """One event of each type."""
+    found = {}
+    async with asyncio.timeout(10):
+        while len(found) < len(kinds):
+            event = await anext(stream)
+            if isinstance(event, kinds):
+                found[type(event)] = event
+    return list(found.values())
+
+
+async def test_a_server_that_restarts_is_come_back_to_and_nothing_is_lost(database, folder):
+    node = Node({"DATABASE_URL": database, "RATE_LIMITS": "off", "DATA_DIR": str(folder / "data")}, folder)
+    await node.start()
+    people = [await arrive(node.url, database) for _ in range(2)]
+    room = await people[0].open_room(people[1])
+    async with Duologue(node.url, backoff=Backoff(0.05, 0.2)) as ann, Duologue(node.url) as ben:
+        await ann.sign_in(people[0].email, PASSWORD)
+        await ben.sign_in(people[1].email, PASSWORD)
+        hers, his = [await each.conversation(room) for each in (ann, ben)]
+        stream = his.events()
+        await hers.send("before")
+        offline = asyncio.ensure_future(phase(ben, Phase.OFFLINE))
+        await asyncio.sleep(0)
+        await node.stop()
+        assert (await offline).retry > 0
+        sending = asyncio.ensure_future(hers.send("while it was away"))
+        await node.start()
+        ben.hurry()
+        assert (await sending).seq == 2
+        assert await contents(stream, 2) == ["before", "while it was away"]
+    await node.stop()
+    for person in people:
+        await person.http.aclose()
+
+
+async def test_an_outbox_in_a_file_outlives_the_process(server, client_of, alice, bob, tmp_path):
+    room = await alice.open_room(bob)
+    file = tmp_path / "outbox"
+    dead = f"http://127.0.0.1:{free_port()}"
+    for text in ("one", "two"):
+        # A life without a link: signed in with what was kept, it says something, and ends.
+        async with Duologue(server.url, outbox=file) as duologue:
+            await duologue.sign_in(alice.email, PASSWORD)
+            conversation = await duologue.conversation(room)
+            duologue._link._url = dead.replace("http", "ws") + "/ws"
+            duologue._link.cut()
+            await phase(duologue, Phase.OFFLINE)
+            saying = asyncio.ensure_future(conversation.send(text, client_id=text))
+            await asyncio.sleep(0)
+        assert isinstance((await asyncio.gather(saying, return_exceptions=True))[0], Exception)
+    assert file.stat().st_mode & 0o777 == 0o600
+    with file.open("ab") as torn:
+        torn.write(b'{"clientId":"thr')
+
+    theirs = await client_of(bob)
+    stream = (await theirs.conversation(room, after=0)).events()
+    async with Duologue(server.url, outbox=file) as duologue:
+        await duologue.sign_in(alice.email, PASSWORD)
+        assert await contents(stream, 2) == ["one", "two"]  # although nobody has opened the room
+        conversation = await duologue.conversation(room, after=0)
+        assert await contents(conversation.events(), 2) == ["one", "two"]
+        assert (await conversation.send("one", client_id="one")).seq == 1
+    with pytest.raises(ValueError, match="give each person a file"):
+        await poisoned(server, file, alice, bob, room)
+
+
+async def poisoned(server, file, alice, bob, room):
+    """Bob with a file in which a message of Alice's waits."""
+    async with Duologue(server.url, outbox=file) as duologue:
+        await duologue.sign_in(alice.email, PASSWORD)
+        conversation = await duologue.conversation(room)
+        duologue._link.cut()
+        saying = asyncio.ensure_future(conversation.send("unsent"))
+        await asyncio.sleep(0)
+        saying.cancel()
+    async with Duologue(server.url, outbox=file) as duologue:
+        await duologue.sign_in(bob.email, PASSWORD)
+
+
+async def test_a_server_that_limits_gets_every_message_in_order(database, client_of, tmp_path):
+    node = Node({"DATABASE_URL": database, "RATE_LIMITS": "on", "DATA_DIR": str(tmp_path)}, tmp_path)
+    await node.start()
+    alice, bob = [await arrive(node.url, database) for _ in range(2)]
+    duologue = await client_of(alice)
+    conversation = await duologue.open_room(bob.id)
+    texts = [str(number) for number in range(60)]  # the burst is 40
+    stored = await asyncio.gather(*(conversation.send(text) for text in texts))
+    assert [each.seq for each in stored] == list(range(1, 61))
+    assert [each.content for each in conversation.messages] == texts
+    await duologue.close()
+    await node.stop()
+    for person in (alice, bob):
+        await person.http.aclose()
+
+
+class Site:
+    """The application in this process, with a clock that only tests move."""
+
+    def __init__(self, application, clock):
+        self.application = application
+        self.clock = clock
+        self.url = application.public_url
+
+    def move(self, **span):
+        """Forward; every socket then looks at the time."""
+        self.clock.move(**span)
+        for connection in list(self.application.sockets._open):
+            connection.visit(self.application.wheel.now)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def site(database, tmp_path):
+    environ = {"DATABASE_URL": database, "DATA_DIR": str(tmp_path), "RATE_LIMITS": "off"}
+    listener = socket.create_server(("127.0.0.1", 0))
+    pool = await open_pool(database)
+    clock = Clock()
+    application = Application(
+        load_settings(environ, None), pool, f"http://127.0.0.1:{listener.getsockname()[1]}", lambda line: None, clock
+    )
+    await application.start([listener])
+    yield Site(application, clock)
+    await application.stop()
+    await pool.close()
+    listener.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def pair(site, database):
+    """Two people there, and their room."""
+    people = [await arrive(site.url, database) for _ in range(2)]
+    yield (*people, await people[0].open_room(people[1]))
+    for person in people:
+        await person.http.aclose()
+
+
+async def test_a_session_is_refreshed_before_its_token_runs_out_and_the_socket_stays(site, pair, client_of):
+    alice, _, room = pair
+    duologue = await client_of(alice)
+    conversation = await duologue.conversation(room)
+    await conversation.live()
+    before = duologue.session.http.cookies.get("accessToken")
+    site.move(minutes=14, seconds=30)  # SESSION_EXPIRING
+    async with asyncio.timeout(10):
+        while duologue.session.http.cookies.get("accessToken") == before:
+            await asyncio.sleep(0.01)
+    site.move(minutes=10)
+    assert (await conversation.send("still here")).seq == 1
+    assert duologue._link.number == 1
+
+
+async def test_a_token_that_ran_out_is_replaced_and_the_link_comes_back(site, pair, client_of):
+    alice, _, room = pair
+    duologue = await client_of(alice)
+    conversation = await duologue.conversation(room)
+    await conversation.live()
+    duologue._link.cut()
+    site.clock.move(minutes=20)  # asleep, and both the socket and the token are gone
+    assert (await conversation.send("awake")).seq == 1
+    site.clock.move(minutes=20)
+    assert (await duologue.people(alice.email)).users[0].id == alice.id  # HTTP does the same by itself
+
+
+async def test_a_socket_whose_session_ran_out_in_its_sleep_is_closed_with_4002_and_replaced(site, pair, client_of):
+    alice, _, room = pair
+    duologue = await client_of(alice)
+    conversation = await duologue.conversation(room)
+    await conversation.live()
+    refresh, duologue._link._refresh = duologue._link._refresh, lambda: None  # the timers of a sleeping machine
+    again = asyncio.ensure_future(phase(duologue, Phase.CONNECTING))
+    await asyncio.sleep(0)
+    site.move(minutes=17)
+    await again
+    duologue._link._refresh = refresh
+    assert (await conversation.send("awake")).seq == 1
+    assert duologue._link.number == 2
+
+
+async def test_many_that_want_a_token_at_once_cause_one_refresh(site, pair, client_of):
+    alice, *_ = pair
+    duologue = await client_of(alice)
+    http = duologue.session.http
+    asked, request = [], http.request
+
+    async def counting(method, path, *more):
+        asked.append(path)
+        return await request(method, path, *more)
+
+    http.request = counting
+    site.clock.move(minutes=16)
+    profiles = await asyncio.gather(*(duologue.profile() for _ in range(10)))
+    assert {each.id for each in profiles} == {alice.id}
+    assert asked.count("/auth/refresh") == 1
+
+
+async def test_a_refresh_whose_answer_is_lost_is_asked_for_again(server, client_of, alice):
+    lost = iter([Plan(down=0), Plan(down=0)])  # nothing comes back, twice
+    async with FaultProxy(server.port, lambda rng: next(lost, Plan())) as proxy:
+        duologue = Duologue(f"http://127.0.0.1:{proxy.port}", backoff=Backoff(0.02, 0.1))
+        async with duologue:
+            duologue.session.http.cookies.set("refreshToken", alice.http.cookies["refreshToken"], "/auth")
+            await duologue.session.refresh()
+            assert (await duologue.session.profile()).id == alice.id
+
+
+async def test_a_session_that_is_over_is_signed_out_and_not_asked_for_ever(site, pair, client_of):
+    alice, *_ = pair
+    duologue = await client_of(alice)
+    await duologue.online()
+    duologue._link.cut()
+    site.clock.move(days=40)
+    assert (await phase(duologue, Phase.SIGNED_OUT)).why
+    with pytest.raises(SignedOut):
+        await duologue.profile()
+
+
+async def test_a_server_that_is_busy_is_asked_again(site, pair, client_of, database, monkeypatch):
+    alice, bob, room = pair
+    monkeypatch.setattr("duologue.chat.journal.QUEUE_ROWS", 2)
+    duologue = await client_of(alice, window=8)
+    conversation = await duologue.conversation(room)
+    await conversation.live()
+    connection = await asyncpg.connect(database)
+    refused = asyncio.Event()
+    hold, duologue._line.hold = duologue._line.hold, lambda seconds: (refused.set(), hold(seconds))
+    async with connection.transaction():
+        await connection.execute("SELECT FROM rooms WHERE id = $1::uuid FOR UPDATE", room)  # nothing can be stored
+        sending = [asyncio.ensure_future(conversation.send(str(number))) for number in range(8)]
+        await refused.wait()
+    await connection.close()
+    stored = await asyncio.gather(*sending)
+    assert sorted(each.seq for each in stored) == list(range(1, 9))
+    assert len(await bob.whole_history(room)) == 8
+
+
+async def test_a_client_backs_off_further_each_time_and_hurries_when_asked():
+    states = []
+    async with Duologue(f"http://127.0.0.1:{free_port()}", backoff=Backoff(0.01, 60)) as duologue:
+        duologue.session.http.cookies.set("accessToken", "any")
+        duologue.on(LinkState, states.append)
+        duologue._link.start()
+        async with asyncio.timeout(10):
+            while not states or states[-1].retry < 0.3:
+                await asyncio.sleep(0.01)
+        waits = [state.retry for state in states if state.phase is Phase.OFFLINE]
+        for number, wait in enumerate(waits):
+            assert 0.5 <= wait / (0.01 * 2**number) <= 1
+        count = len(states)
+        duologue.hurry()
+        async with asyncio.timeout(0.2):
+            while len(states) == count:
+                await asyncio.sleep(0.01)
+
+
+def test_what_the_server_asks_for_is_kept_to():
+    backoff = Backoff(0.2, 30)
+    assert backoff.seconds(1, 2.5) == 2.5
+    assert backoff.seconds(9, 0) == 0
+    assert backoff.seconds(1, 10_000) == 300
+    assert backoff.seconds(100) <= 30
+    assert timedelta(seconds=backoff.seconds(100)) >= timedelta(seconds=15)
