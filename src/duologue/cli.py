@@ -116,6 +116,20 @@ def conformance(
     _run(_conform(url, list(zip(users, passwords, strict=True))))
 
 
+@app.command()
+def demo(
+    data_dir: Annotated[str | None, typer.Option(help="Folder of the data (DATA_DIR).")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Also in production, or in a database of yours.")] = False,
+) -> None:
+    """Fill the database with a dozen made-up people and their conversations, and print their sign-in.
+
+    While the server runs or while it does not; a second time nothing is written, and the sign-in is printed again.
+    """
+    settings = _load({"DATA_DIR": data_dir}, make_secrets=False)
+    _configure_logging(settings)
+    _run(_fill_demo(settings, force=force))
+
+
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
 def bench(context: typer.Context) -> None:
     """Measure this machine, from a checkout; `duologue bench --help` lists the measurements."""
@@ -189,6 +203,18 @@ async def _diagnose(settings: Settings) -> None:
     _print_table([(finding.state, finding.subject, finding.text) for finding in findings])
     if any(finding.state == "wrong" for finding in findings):
         raise typer.Exit(1)
+
+
+async def _fill_demo(settings: Settings, *, force: bool) -> None:
+    from duologue.demo.fill import fill
+
+    filled = await fill(settings, force=force)
+    if filled.rooms:
+        print(f"{len(filled.people)} people, {filled.rooms} conversations, {filled.messages} messages were written.")
+    else:
+        print("The people of the demonstration are there already; nothing was written.")
+    print(f"\nSign in as any of them, with the password: {filled.password}\n")
+    _print_table([(each.email, each.display_name, "") for each in filled.people])
 
 
 async def _conform(url: str, accounts: list[tuple[str, str]]) -> None:

@@ -7,7 +7,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Postmaster", "clear_the_way", "read_postmaster"]
+__all__ = ["Postmaster", "clear_the_way", "is_serving", "read_postmaster"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,13 +16,16 @@ class Postmaster:
 
     pid: int
     ready: bool
+    socket: str = ""
+    """The folder of its socket."""
 
 
 def read_postmaster(data: Path) -> Postmaster | None:
-    """Read `postmaster.pid` (line 1: pid, line 8: state); None when there is none, or only the beginning of one."""
+    """Read `postmaster.pid` (line 1: pid, 5: socket folder, 8: state); None when it is not there, or not whole."""
     try:
         lines = (data / "postmaster.pid").read_text("utf-8", "replace").splitlines()
-        return Postmaster(abs(int(lines[0])), len(lines) > 7 and lines[7].strip() == "ready")
+        ready = len(lines) > 7 and lines[7].strip() == "ready"
+        return Postmaster(abs(int(lines[0])), ready, lines[4].strip() if len(lines) > 4 else "")
     except (OSError, ValueError, IndexError):
         return None
 
@@ -60,6 +63,11 @@ async def _stop(pid: int, data: Path) -> None:
             if not _alive(pid) or not _serves(pid, data):
                 return
             await asyncio.sleep(0.01)  # Not our child: there is nothing to wait on.
+
+
+def is_serving(postmaster: Postmaster, data: Path) -> bool:
+    """Whether it lives, serves this very data, and takes connections."""
+    return postmaster.ready and _alive(postmaster.pid) and _serves(postmaster.pid, data)
 
 
 def _alive(pid: int) -> bool:
