@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const PARTS = "types errors clock emitter storage http link outbox conversation duologue".split(" ");
+const PARTS = "types errors clock emitter storage http link outbox timeline lobby conversation duologue".split(" ");
 const SHOWN = ["DuologueError", "Conversation", "Duologue"];
 const HEAD = "// Duologue's client; MIT licence. Made from clients/js/src by build.mjs: change it there.\n";
 

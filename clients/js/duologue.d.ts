@@ -1,5 +1,5 @@
 // Duologue's client; MIT licence. Made from clients/js/src by build.mjs: change it there.
-/** What crosses the edges of the client. */
+/** What crosses the edges of the client; the fields are those of the server (`/docs`, `/protocol`). */
 export type Message = {
     id: string;
     roomId: string;
@@ -80,21 +80,62 @@ export type Presence = {
     online: boolean;
     lastSeenAt: string | null;
 };
+export type Resumed = {
+    from: number;
+    to: number;
+    complete: boolean;
+};
 export type DuologueEvents = {
+    /**
+     * here or in another tab
+     */
     signedIn: User;
+    /**
+     * why; `null` by `signOut()`
+     */
     signedOut: DuologueError | null;
     connection: Connection;
+    /**
+     * the whole list, after connecting
+     */
     rooms: Room[];
+    /**
+     * one that is new, has a new message, or was read
+     */
     room: Room;
+    /**
+     * of the others in open conversations
+     */
     presence: Presence;
+    /**
+     * of something that nobody waits for; the client goes on
+     */
     error: DuologueError;
 };
 export type ConversationEvents = {
+    /**
+     * the next one, of either side, in the order of `seq`
+     */
     message: Message;
-    sent: Message;
+    /**
+     * as it is now
+     */
     edited: Message;
+    /**
+     * as it is now
+     */
     deleted: Message;
+    /**
+     * a message of this client is on its way, now or since before a reload
+     */
     sending: Pending;
+    /**
+     * it is stored
+     */
+    sent: Message;
+    /**
+     * it is not, and will not be
+     */
     failed: Pending & {
         error: DuologueError;
     };
@@ -104,12 +145,14 @@ export type ConversationEvents = {
     };
     read: Mark;
     delivered: Mark;
+    /**
+     * of the other
+     */
     presence: Presence;
-    resumed: {
-        from: number;
-        to: number;
-        complete: boolean;
-    };
+    /**
+     * everything missed has come; `messages` may have changed anywhere
+     */
+    resumed: Resumed;
 };
 export type Store = Pick<globalThis.Storage, "getItem" | "setItem" | "removeItem" | "key" | "length">;
 export type Options = {
@@ -181,26 +224,30 @@ export type Kept = Pending & {
     owner: string;
 };
 export type Entry = Kept & {
-    isUnderWay: boolean;
+    way: Way | undefined;
     isInDoubt: boolean;
     tries: number;
+    timer?: ReturnType<typeof setTimeout>;
 } & Deferred<Message>;
+export type Way = "socket" | "http";
 /**
- * A room of two, as this client knows it. Made by `chat.conversation(roomId)`.
+ * A conversation of two. Made by `chat.conversation(roomId)`.
  * @extends {Emitter<ConversationEvents>}
  */
 export declare class Conversation extends Emitter<ConversationEvents> {
     #private;
     roomId: string;
-    /** Every message in order, from the oldest that is loaded to the newest, without a gap; do not change it. @type {Message[]} */
-    messages: Message[];
-    /** How far the user has read, and how far the other has read and was sent the room. */
+    /** How far the user has read. */
     readSeq: number;
+    /** How far the other has read. */
     peerReadSeq: number;
+    /** How far the other was sent the room. */
     peerDeliveredSeq: number;
     isPeerTyping: boolean;
     /** Whether everything there is has come, and more comes as it happens. */
     isLive: boolean;
+    /** In order, from the oldest that is loaded to the newest, without a gap; do not change it. @returns {Message[]} */
+    get messages(): Message[];
     /** The other person, once the list of rooms has come. @returns {Peer | undefined} */
     get peer(): Peer | undefined;
     /** What is on its way, in order. @returns {Pending[]} */
@@ -217,9 +264,9 @@ export declare class Conversation extends Emitter<ConversationEvents> {
     /** Hear it no more. */
     close(): void;
     /**
-     * Older messages: the page ahead of `before`, by default of the oldest that is loaded, which then is part of `messages`.
+     * Older messages: the page ahead of `before`, by default of the oldest that is loaded, to which it is then added.
      * @param {{before?: number, limit?: number}} [options]
-     * @returns {Promise<Message[]>}
+     * @returns {Promise<Message[]>} oldest first
      */
     history({ before, limit }?: {
         before?: number;
@@ -244,6 +291,7 @@ export declare class Conversation extends Emitter<ConversationEvents> {
     /** Take a message of one's own away. @param {string} id @returns {Promise<Message>} */
     delete(id: string): Promise<Message>;
 }
+/** Somebody's chat: who is signed in, the rooms, the connection; what all the parts are put together in. */
 /**
  * Somebody's chat.
  * @extends {Emitter<DuologueEvents>}
@@ -337,5 +385,12 @@ export declare class Duologue extends Emitter<DuologueEvents> {
     connect(): void;
     /** Be offline; what was not sent waits for the next `connect()`. */
     close(): void;
+    /**
+     * Everybody, live, by a socket of its own: first up to 500 people, those online before the newest; then whoever comes,
+     * goes or is new. After an interruption it begins again.
+     * @param {(people: Person[]) => void} handler
+     * @returns {() => void} ends it
+     */
+    watchPeople(handler: (people: Person[]) => void): () => void;
 }
 export {};

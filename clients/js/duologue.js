@@ -1,7 +1,6 @@
 // Duologue's client; MIT licence. Made from clients/js/src by build.mjs: change it there.
 
 const PASSING = new Set(["NETWORK", "RATE_LIMITED", "BUSY", "UNAVAILABLE", "NOT_SUBSCRIBED"]);
-const RENEWABLE = new Set(["TOKEN_EXPIRED", "NO_TOKEN"]);
 export class DuologueError extends Error {
   constructor(code, message, { status = 0, retryAfter, details = [], cause } = {}) {
     super(message, { cause });
@@ -72,6 +71,9 @@ function browserStorage() {
   }
 }
 const REQUEST_MS = 20_000;
+const RENEWALS = 2;
+const STORAGE_MS = 50;
+const RENEWABLE = new Set(["TOKEN_EXPIRED", "NO_TOKEN"]);
 class Http {
   #fetch;
   #cookies;
@@ -94,10 +96,10 @@ class Http {
   get stamp() {
     return (this.#cookies ? this.#cookies.get("accessToken") : this.#storage.getItem(this.sessionKey)) ?? "";
   }
-  mark(userId) {
+  mark(user) {
     try {
-      if (userId === null) this.#storage.removeItem(this.sessionKey);
-      else this.#storage.setItem(this.sessionKey, `${userId}:${newId()}`);
+      if (user === null) this.#storage.removeItem(this.sessionKey);
+      else this.#storage.setItem(this.sessionKey, `${user}:${newId()}`);
     } catch {
     }
   }
@@ -141,37 +143,48 @@ class Http {
     }
   }
   async request(method, path, body) {
-    const stamp = this.stamp;
-    try {
+    for (let renewals = 0; ; renewals += 1) {
+      const { stamp } = this;
       try {
         return await this.once(method, path, body);
       } catch (error) {
-        if (asError(error).status !== 401 || !RENEWABLE.has(asError(error).code)) throw error;
+        const { status, code } = asError(error);
+        if (status !== 401 || !RENEWABLE.has(code) || renewals === RENEWALS) throw this.#judged(error, stamp);
         await this.renew(stamp);
-        return await this.once(method, path, body);
       }
-    } catch (error) {
-      const { status, code } = asError(error);
-      if (status === 401 && code !== "INVALID_CREDENTIALS") this.#ended(asError(error));
-      throw error;
     }
   }
   async renew(stamp) {
     if (this.stamp !== stamp) return;
-    const swap = async () => {
-      if (this.stamp !== stamp) return;
-      await this.once("POST", "/auth/refresh");
-      this.mark(Number(stamp.split(":")[0]) || 0);
-    };
-    this.#renewing ??= Promise.resolve(this.locks ? this.locks.request(`${this.sessionKey}:refresh`, swap) : swap());
+    this.#renewing ??= this.#swapAlone(stamp);
     try {
       await this.#renewing;
     } catch (error) {
-      if (asError(error).status === 401) this.#ended(asError(error));
-      throw error;
+      throw this.#judged(error, stamp);
     } finally {
       this.#renewing = undefined;
     }
+  }
+  async #swapAlone(stamp) {
+    const swap = async () => {
+      if (this.stamp !== stamp) return;
+      await this.once("POST", "/auth/refresh");
+      this.mark(stamp.split(":")[0] || "?");
+    };
+    if (!this.locks) return swap();
+    const name = `${this.sessionKey}:refresh`;
+    const isMine = await this.locks.request(name, { ifAvailable: true }, async (lock) => {
+      if (!lock) return false;
+      await new Promise((go) => setTimeout(go, STORAGE_MS));
+      await swap();
+      return true;
+    });
+    if (!isMine) await this.locks.request(name, () => {});
+  }
+  #judged(error, stamp) {
+    const { status, code } = asError(error);
+    if (status === 401 && code !== "INVALID_CREDENTIALS" && this.stamp === stamp) this.#ended(asError(error));
+    return error;
   }
 }
 const PROTOCOL = "duologue.v1";
@@ -204,7 +217,7 @@ class Link {
     this.#wanted = true;
     globalThis.addEventListener?.("online", this.#nudge);
     globalThis.addEventListener?.("offline", this.#nudge);
-    globalThis.document?.addEventListener("visibilitychange", this.#nudge);
+    globalThis.document?.addEventListener("visibilitychange", this.#seen);
     this.#attempts = 0;
     this.#open();
   }
@@ -212,7 +225,7 @@ class Link {
     this.#wanted = false;
     globalThis.removeEventListener?.("online", this.#nudge);
     globalThis.removeEventListener?.("offline", this.#nudge);
-    globalThis.document?.removeEventListener("visibilitychange", this.#nudge);
+    globalThis.document?.removeEventListener("visibilitychange", this.#seen);
     clearTimeout(this.#timer);
     const socket = this.#socket;
     this.#socket = undefined;
@@ -281,10 +294,10 @@ class Link {
     this.#timer = setTimeout(() => (this.#heard > asked ? this.#watch() : this.drop()), patience);
   }
   #nudge = () => {
-    if (globalThis.document?.visibilityState === "hidden") return;
     if (this.state === "online") this.#probe(SUSPICION_MS);
     else if (!this.#socket && this.#wanted && now() >= this.#notBefore) this.#open();
   };
+  #seen = () => globalThis.document.visibilityState === "visible" && this.#nudge();
   #closed(code, reason, stamp) {
     clearTimeout(this.#timer);
     this.#change("offline");
@@ -328,6 +341,8 @@ function retryHint(reason) {
     return undefined;
   }
 }
+const ACK_MS = 15_000;
+const TRIES = 5;
 const OUTBOX_ENTRIES = 1_000;
 const OUTBOX_CHARACTERS = 1_000_000;
 class Outbox {
@@ -340,6 +355,7 @@ class Outbox {
   #characters = 0;
   #entries = 0;
   #pausedUntil = 0;
+  #timer;
   #life;
   #watched = new Set();
   constructor(http, storage, listener) {
@@ -360,15 +376,21 @@ class Outbox {
   detach(error) {
     globalThis.removeEventListener?.("storage", this.#written);
     this.#life?.abort();
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#pausedUntil = 0;
     const entries = [...this.#rooms.values()].flat();
     this.#rooms.clear();
     this.#watched.clear();
     this.#characters = this.#entries = 0;
     this.#prefix = "";
-    for (const entry of entries) entry.reject(error);
+    for (const entry of entries) {
+      clearTimeout(entry.timer);
+      entry.reject(error);
+    }
   }
   clear() {
-    for (const entry of [...this.#rooms.values()].flat()) this.#forget(entry);
+    for (const { clientId } of this.#stored()) this.#storage.removeItem(this.#prefix + clientId);
   }
   of(roomId) {
     return this.#rooms.get(roomId) ?? [];
@@ -391,17 +413,24 @@ class Outbox {
   }
   pump(roomId = "") {
     const wait = this.#pausedUntil - now();
-    if (wait > 0) return;
+    if (wait > 0) {
+      this.#timer ??= setTimeout(() => {
+        this.#timer = undefined;
+        this.pump();
+      }, wait);
+      return;
+    }
     for (const [id, [entry]] of this.#rooms) {
-      if (!entry || entry.isUnderWay || (roomId && id !== roomId)) continue;
-      if (this.#listener.deliver(entry)) {
-        entry.isUnderWay = entry.isInDoubt = true;
-        entry.tries += 1;
-      }
+      if (!entry || entry.way || (roomId && id !== roomId)) continue;
+      entry.way = this.#listener.deliver(entry);
+      if (!entry.way) continue;
+      entry.isInDoubt = true;
+      entry.tries += 1;
+      if (entry.way === "socket") entry.timer = setTimeout(() => this.#unanswered(entry), ACK_MS);
     }
   }
   interrupted() {
-    for (const [entry] of this.#rooms.values()) if (entry) entry.isUnderWay = false;
+    for (const [entry] of this.#rooms.values()) if (entry?.way === "socket") this.#rest(entry);
   }
   find(clientId, roomId) {
     return this.of(roomId).find((entry) => entry.clientId === clientId);
@@ -413,7 +442,7 @@ class Outbox {
     this.pump(entry.roomId);
   }
   refuse(entry, error) {
-    entry.isUnderWay = false;
+    this.#rest(entry);
     if (!PASSING.has(error.code)) {
       if (!this.#forget(entry)) return;
       this.#listener.failed(entry, error);
@@ -423,13 +452,21 @@ class Outbox {
     }
     const wait = Math.max(50, (error.retryAfter ?? 1) * 1_000) * (1 + Math.random() / 4);
     this.#pausedUntil = Math.max(this.#pausedUntil, now() + wait);
-    setTimeout(() => this.pump(), wait + 1);
+    this.pump();
+  }
+  #rest(entry) {
+    clearTimeout(entry.timer);
+    entry.way = undefined;
+  }
+  #unanswered(entry) {
+    if (entry.tries < TRIES) this.#listener.unanswered();
+    else this.refuse(entry, new DuologueError("NO_ANSWER", "The server does not answer."));
   }
   #insert(entry) {
     const entries = this.#rooms.get(entry.roomId) ?? [];
     this.#rooms.set(entry.roomId, entries);
     let place = entries.length;
-    while (place && entries[place - 1].order > entry.order && !entries[place - 1].isUnderWay) place -= 1;
+    while (place && entries[place - 1].order > entry.order && !entries[place - 1].way) place -= 1;
     entries.splice(place, 0, entry);
     this.#entries += 1;
     this.#characters += entry.content.length;
@@ -444,6 +481,7 @@ class Outbox {
     const entries = this.of(entry.roomId);
     const place = entries.indexOf(entry);
     if (place < 0) return false;
+    this.#rest(entry);
     entries.splice(place, 1);
     if (!entries.length) this.#rooms.delete(entry.roomId);
     this.#entries -= 1;
@@ -488,7 +526,7 @@ class Outbox {
 }
 const lockOf = (tab) => `duologue:tab:${tab}`;
 function asEntry(kept) {
-  return { ...kept, ...deferred(), isUnderWay: false, isInDoubt: false, tries: 0 };
+  return { ...kept, ...deferred(), way: undefined, isInDoubt: false, tries: 0 };
 }
 function parseKept(text) {
   try {
@@ -499,85 +537,159 @@ function parseKept(text) {
   }
 }
 const asPending = ({ clientId, roomId, content, createdAt }) => ({ clientId, roomId, content, createdAt });
+const KEPT = 10_000;
+class Timeline {
+  messages = [];
+  reached;
+  #ahead = new Map();
+  get hasGap() {
+    return this.#ahead.size > 0;
+  }
+  start(reached, page) {
+    this.reached = reached;
+    this.messages = page;
+    this.#ahead.clear();
+  }
+  take(message) {
+    if (this.reached === undefined) return undefined;
+    if (message.seq > this.reached) {
+      const held = this.#ahead.get(message.seq);
+      this.#ahead.set(message.seq, held ? newer(held, message) : message);
+      return undefined;
+    }
+    const place = message.seq - (this.messages[0]?.seq ?? Infinity);
+    const known = this.messages[place];
+    if (!known) return undefined;
+    const state = newer(known, message);
+    this.messages[place] = state;
+    return changedAt(state) === changedAt(known) && state.content === known.content ? undefined : state;
+  }
+  next(waits) {
+    const seq = (this.reached ?? 0) + 1;
+    const message = this.#ahead.get(seq);
+    if (!message || waits(message)) return undefined;
+    this.#ahead.delete(seq);
+    this.reached = seq;
+    this.messages.push(message);
+    if (this.messages.length > KEPT) this.messages.shift();
+    return message;
+  }
+  prepend(page) {
+    if (this.reached === undefined) return;
+    const oldest = this.messages[0]?.seq ?? this.reached + 1;
+    const older = page.filter((message) => message.seq < oldest);
+    if (older.at(-1)?.seq === oldest - 1) this.messages.unshift(...older);
+  }
+}
+function changedAt({ editedAt, deletedAt }) {
+  const [edited, deleted] = [editedAt ?? "", deletedAt ?? ""];
+  return edited > deleted ? edited : deleted;
+}
+function newer(known, message) {
+  const clientId = known.clientId ?? message.clientId;
+  const state = changedAt(message) >= changedAt(known) ? message : known;
+  return clientId ? { ...state, clientId } : state;
+}
+class Lobby {
+  #rooms = new Map();
+  get list() {
+    return [...this.#rooms.values()].sort((one, other) => (activity(one) < activity(other) ? 1 : -1));
+  }
+  get(roomId) {
+    return this.#rooms.get(roomId);
+  }
+  fill(rooms) {
+    this.#rooms = new Map(rooms.map((room) => [room.id, room]));
+  }
+  update({ roomId, lastMessage, unread, lastSeq, room: whole }) {
+    const known = whole ?? this.#rooms.get(roomId);
+    if (!known) return undefined;
+    const room = { ...known, unread, lastSeq, messages: lastMessage ? [lastMessage] : [] };
+    this.#rooms.set(roomId, room);
+    return room;
+  }
+  meet({ userId, online, lastSeenAt }) {
+    for (const room of this.#rooms.values()) {
+      if (room.peer.id !== userId) continue;
+      room.peer = { ...room.peer, online, lastSeenAt };
+      return room;
+    }
+    return undefined;
+  }
+}
+const activity = (room) => room.messages[0]?.createdAt ?? room.createdAt;
 const TYPING_MS = 2_500;
 const TYPING_HOLDS_MS = 6_000;
 const READ_MS = 300;
 const GAP_MS = 3_000;
 const PAGE = 50;
 const WHOLE_PAGE = 100;
-const KEPT = 10_000;
 const CONTENT_LENGTH = 8_000;
 const LONE_SURROGATE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
-const changedAt = (message) => [message.editedAt ?? "", message.deletedAt ?? ""].sort()[1];
 export class Conversation extends Emitter {
   #http;
   #link;
   #outbox;
+  #lobby;
   #chat;
-  messages = [];
+  #timeline = new Timeline();
   readSeq = 0;
   peerReadSeq = 0;
   peerDeliveredSeq = 0;
   isPeerTyping = false;
   isLive = false;
-  #reached = 0;
-  #rev;
-  #ahead = new Map();
-  #isOpen = false;
-  #isPlaced = false;
-  #isSubscribed = false;
-  #isImpatient = false;
   #opening;
+  #isSubscribed = false;
+  #asked = 0;
+  #rev;
+  #isImpatient = false;
   #timers = {};
   #typedAt = -TYPING_MS;
   #readWanted = 0;
   #readSent = 0;
-  constructor(roomId, http, link, outbox, chat) {
+  #end;
+  constructor(roomId, { http, link, outbox, lobby, chat }) {
     super();
     this.roomId = roomId;
     this.#http = http;
     this.#link = link;
     this.#outbox = outbox;
+    this.#lobby = lobby;
     this.#chat = chat;
   }
+  get messages() {
+    return this.#timeline.messages;
+  }
   get peer() {
-    return this.#chat.roomList.find((room) => room.id === this.roomId)?.peer;
+    return this.#lobby.get(this.roomId)?.peer;
   }
   get pending() {
     return this.#outbox.of(this.roomId).map(asPending);
   }
-  open({ after } = {}) {
-    if (this.#opening) return this.#opening.promise;
-    const opening = deferred();
-    this.#opening = opening;
-    this.#isOpen = true;
-    if (after !== undefined && !this.#isPlaced) {
-      this.#reached = after;
-      this.#isPlaced = true;
+  async open({ after } = {}) {
+    if (this.#end) throw this.#end;
+    if (!this.#opening) {
+      this.#chat.connect();
+      this.#opening = deferred();
+      if (after !== undefined && this.#timeline.reached === undefined) this.#timeline.start(after, []);
+      void this.#place();
     }
-    this.#chat.connect();
-    this.#place();
-    return opening.promise;
+    return this.#opening.promise;
   }
   close() {
-    if (!this.#isOpen) return;
+    if (!this.#opening) return;
     this.#link.send("UNSUBSCRIBE", { roomId: this.roomId });
-    this.#end(new DuologueError("CLOSED", "The conversation was closed."));
+    this.#leave(new DuologueError("CLOSED", "The conversation was closed."));
+    this.#outbox.pump(this.roomId);
   }
-  async history({ before, limit = PAGE } = {}) {
-    const oldest = this.messages[0]?.seq;
-    const until = before ?? oldest;
-    const page = await this.#page(until === undefined ? "" : `&before=${until}`, limit);
-    const newest = page.at(-1)?.seq ?? 0;
-    const first = this.messages[0]?.seq;
-    if (first !== undefined && newest >= first - 1) {
-      this.messages.unshift(...page.filter((message) => message.seq < first));
-      for (const message of page) if (message.seq >= first) this.#fold(message);
-    }
+  async history({ before = this.messages[0]?.seq, limit = PAGE } = {}) {
+    const page = await this.#page(before === undefined ? "" : `&before=${before}`, limit);
+    this.#timeline.prepend(page);
     return page;
   }
   async send(content) {
-    const text = content.replace(LONE_SURROGATE, "\ufffd");
+    if (this.#end) throw this.#end;
+    const text = wellFormed(content);
     if (!text.trim()) throw new DuologueError("EMPTY_CONTENT", "A message has to say something.");
     if (text.length > CONTENT_LENGTH && [...text].length > CONTENT_LENGTH) {
       throw new DuologueError("CONTENT_TOO_LONG", "A message has at most 8,000 characters.");
@@ -593,60 +705,55 @@ export class Conversation extends Emitter {
     this.#link.send("TYPING", { roomId: this.roomId });
   }
   read(seq = this.messages.at(-1)?.seq ?? 0) {
-    if (seq <= Math.max(this.#readWanted, this.readSeq)) return;
+    if (this.#end || seq <= Math.max(this.#readWanted, this.readSeq)) return;
     this.#readWanted = seq;
     this.#timers.read ??= setTimeout(() => this.#tellRead(), this.#readSent ? READ_MS : 0);
   }
   async edit(id, content) {
-    const text = content.replace(LONE_SURROGATE, "\ufffd");
-    return this.#changed("edited", await this.#http.request("PATCH", `${this.#address}/messages/${id}`, { content: text }));
+    return this.#changed(await this.#http.request("PATCH", `${this.#address}/messages/${id}`, { content: wellFormed(content) }));
   }
   async delete(id) {
-    return this.#changed("deleted", await this.#http.request("DELETE", `${this.#address}/messages/${id}`));
+    return this.#changed(await this.#http.request("DELETE", `${this.#address}/messages/${id}`));
   }
   _frame(type, data) {
     if (type === "NEW_MESSAGE") this.#take(data);
     else if (type === "MESSAGE_EDITED" || type === "MESSAGE_DELETED") {
       if (this.#rev !== undefined) this.#rev = Math.max(this.#rev, data.rev);
-      this.#changed(type === "MESSAGE_EDITED" ? "edited" : "deleted", data);
-    } else if (type === "READ" || type === "DELIVERED") {
-      this.#mark(type === "READ" ? "read" : "delivered", data.userId, data.seq);
-    } else if (type === "TYPING") {
-      this.#setTyping(data.userId, true);
-    } else if (type === "RESUMED") {
-      void this.#resumed(data);
-    }
+      this.#changed(data);
+    } else if (type === "READ") this.#markRead(data.userId, data.seq);
+    else if (type === "DELIVERED") this.#markDelivered(data.userId, data.seq);
+    else if (type === "TYPING") this.#setTyping(data.userId, true);
+    else if (type === "RESUMED") void this.#resumed(data);
   }
   _sent(message) {
-    if (this.#isPlaced) this.#take(message);
-    this.#drain();
+    this.#take(message);
     this._emit("sent", message);
   }
-  _refused(error, isSubscribing) {
-    if (isSubscribing || error.code === "NOT_SUBSCRIBED") {
-      this.#isSubscribed = false;
-      if (isSubscribing && !PASSING.has(error.code)) this.#end(error);
-      else this.#later("subscribe", (error.retryAfter ?? 0.5) * 1_000, () => this.#subscribe());
+  _refused(error, isSubscription) {
+    if (isSubscription && !PASSING.has(error.code)) this.#leave(error);
+    else if (isSubscription || error.code === "NOT_SUBSCRIBED") {
+      this.#isSubscribed = this.isLive = false;
+      this.#later("subscribe", (error.retryAfter ?? 0.5) * 1_000, () => this.#subscribe());
     } else if (PASSING.has(error.code)) {
       this.#readSent = 0;
       this.#later("read", (error.retryAfter ?? 1) * 1_000, () => this.#tellRead());
     } else this.#chat._emit("error", error);
   }
   _connected() {
-    this.#subscribe();
+    if (this.#timeline.reached === undefined) void this.#place();
+    else this.#subscribe();
   }
   _disconnected() {
     this.isLive = this.#isSubscribed = false;
     this.#readSent = 0;
   }
-  _deliver(entry) {
-    if (!this.#isOpen) return undefined;
-    if (!this.#isSubscribed) return false;
-    const { clientId, roomId, content } = entry;
-    return this.#link.send("SEND", { roomId, content, clientId });
+  _deliver({ clientId, roomId, content }) {
+    if (!this.#opening) return undefined;
+    return this.#isSubscribed && this.#link.send("SEND", { roomId, content, clientId }) ? "socket" : "wait";
   }
   _ended(error) {
-    this.#end(error);
+    this.#end = error;
+    this.#leave(error);
   }
   get #address() {
     return `/msg/room/${this.roomId}`;
@@ -656,84 +763,79 @@ export class Conversation extends Emitter {
   }
   async #place() {
     const opening = this.#opening;
+    if (!opening) return;
     try {
-      if (!this.#isPlaced) {
+      if (this.#timeline.reached === undefined) {
         const page = await this.#page("", PAGE);
-        if (this.#opening !== opening) return;
-        this.messages = page;
-        this.#reached = page.at(-1)?.seq ?? 0;
-        this.#isPlaced = true;
+        if (this.#opening !== opening || this.#timeline.reached !== undefined) return;
+        this.#timeline.start(page.at(-1)?.seq ?? 0, page);
       }
       this.#subscribe();
     } catch (error) {
-      if (this.#opening !== opening) return;
-      if (!PASSING.has(asError(error).code)) this.#end(asError(error));
-      else this.#later("place", (asError(error).retryAfter ?? 1) * 1_000 * (0.5 + Math.random()), () => this.#place());
+      if (this.#opening === opening) this.#failed(asError(error), () => void this.#place());
     }
+  }
+  #failed(error, again) {
+    if (!PASSING.has(error.code)) this.#leave(error);
+    else if (this.#link.isWanted) this.#later("again", (error.retryAfter ?? 1) * 1_000 * (0.5 + Math.random()), again);
   }
   #subscribe() {
-    if (!this.#isOpen || !this.#isPlaced || this.#isSubscribed) return;
-    const place = { roomId: this.roomId, after: this.#reached, rev: this.#rev, clientId: "subscribe" };
+    const after = this.#timeline.reached;
+    if (!this.#opening || after === undefined || this.#isSubscribed) return;
+    const place = { roomId: this.roomId, after, rev: this.#rev, clientId: "subscribe" };
     this.#isSubscribed = this.#link.send("SUBSCRIBE", place);
+    this.#asked = after;
     if (this.#isSubscribed) this.#outbox.pump(this.roomId);
   }
-  #again() {
-    this.#isSubscribed = false;
-    this.isLive = false;
+  #subscribeAgain() {
+    this.#isSubscribed = this.isLive = false;
     this.#subscribe();
   }
-  async #resumed(data) {
-    if (data.from < this.#reached && !this.messages.some((message) => message.seq > data.from && message.clientId)) {
-      this.#startOver();
+  async #resumed({ from, to, rev, complete, readSeq, peerReadSeq, peerDeliveredSeq }) {
+    const opening = this.#opening;
+    if (from < this.#asked) {
+      this.#timeline = new Timeline();
+      this.#rev = undefined;
+      this.#isSubscribed = false;
+      this.readSeq = this.peerReadSeq = this.peerDeliveredSeq = this.#readWanted = 0;
+      void this.#place();
       return;
     }
-    const opening = this.#opening;
-    const me = this.#chat.user?.id ?? 0;
-    const rev = this.#rev;
-    if (!data.complete && this.messages.length) {
+    if (complete) this.#rev = Math.max(this.#rev ?? 0, rev);
+    else {
       try {
-        await this.#reread();
+        await this.#readAgain();
       } catch (error) {
-        if (PASSING.has(asError(error).code)) this.#later("again", 1_000, () => this.#again());
-        else this.#end(asError(error));
+        if (this.#opening === opening) this.#failed(asError(error), () => this.#subscribeAgain());
         return;
       }
-      if (this.#opening !== opening) return;
+      this.#rev = rev;
     }
-    this.#rev = Math.max(rev ?? 0, data.rev);
-    this.#mark("read", me, data.readSeq);
-    this.#mark("delivered", 0, data.peerDeliveredSeq);
-    this.#mark("read", 0, data.peerReadSeq);
+    if (this.#opening !== opening || !this.#isSubscribed) return;
+    const peer = this.peer?.id ?? 0;
+    this.#markRead(this.#me, readSeq);
+    this.#markDelivered(peer, peerDeliveredSeq);
+    this.#markRead(peer, peerReadSeq);
     this.isLive = true;
     this.#tellRead();
-    this._emit("resumed", { from: data.from, to: data.to, complete: data.complete });
+    this._emit("resumed", { from, to, complete });
     opening?.resolve();
   }
-  async #reread() {
-    const until = this.#reached;
-    for (let after = this.messages[0].seq - 1; after < until; ) {
+  async #readAgain() {
+    const until = this.#timeline.reached ?? 0;
+    for (let after = (this.messages[0]?.seq ?? until + 1) - 1; after < until; ) {
       const page = await this.#page(`&after=${after}`, WHOLE_PAGE);
       if (!page.length) return;
-      for (const message of page) this.#fold(message, true);
+      for (const message of page) this.#changed(message);
       after = page[page.length - 1].seq;
     }
   }
-  #startOver() {
-    this.messages = [];
-    this.#ahead.clear();
-    this.#reached = 0;
-    this.#rev = undefined;
-    this.#isPlaced = this.#isSubscribed = false;
-    this.readSeq = this.peerReadSeq = this.peerDeliveredSeq = this.#readWanted = 0;
-    this.#place();
-  }
-  #end(error) {
+  #leave(error) {
     for (const timer of Object.values(this.#timers)) clearTimeout(timer);
     this.#timers = {};
-    this.#isOpen = this.#isSubscribed = this.isLive = this.isPeerTyping = false;
+    this.#isSubscribed = this.isLive = this.isPeerTyping = false;
     this.#opening?.reject(error);
     this.#opening = undefined;
-    this.#outbox.pump(this.roomId);
   }
   #later(name, wait, work) {
     clearTimeout(this.#timers[name]);
@@ -743,77 +845,61 @@ export class Conversation extends Emitter {
     }, wait);
   }
   #take(message) {
-    if (message.seq <= this.#reached) {
-      this.#fold(message);
-      return;
-    }
-    const held = this.#ahead.get(message.seq);
-    this.#ahead.set(message.seq, held ? later(held, message) : message);
-    this.#drain();
+    this.#timeline.take(message);
+    this.#show();
   }
-  #drain() {
+  #show() {
     let message;
-    while ((message = this.#ahead.get(this.#reached + 1)) && !this.#isInDoubt(message)) {
-      this.#ahead.delete(message.seq);
-      this.#reached = message.seq;
-      this.messages.push(message);
-      if (this.messages.length > KEPT) this.messages.shift();
-      const isOwn = message.senderId === this.#chat.user?.id;
-      if (!isOwn) this.#setTyping(message.senderId, false);
-      this.#mark("read", message.senderId, message.seq);
+    while ((message = this.#timeline.next((next) => this.#isInDoubt(next)))) {
+      if (message.senderId !== this.#me) this.#setTyping(message.senderId, false);
+      this.#markRead(message.senderId, message.seq);
       this._emit("message", message);
     }
-    if (!this.#ahead.size) {
+    if (!this.#timeline.hasGap) {
       clearTimeout(this.#timers.gap);
       this.#timers.gap = undefined;
       this.#isImpatient = false;
-    } else if (!this.#timers.gap) {
-      this.#later("gap", GAP_MS, () => {
-        this.#isImpatient = true;
-        this.#drain();
-        if (this.#ahead.size) this.#again();
-      });
-    }
+    } else if (!this.#timers.gap) this.#later("gap", GAP_MS, () => this.#closeGap());
   }
-  #isInDoubt(message) {
-    if (message.clientId || this.#isImpatient || message.senderId !== this.#chat.user?.id) return false;
-    return this.#outbox.of(this.roomId).some((entry) => entry.isInDoubt && entry.content === message.content);
+  #closeGap() {
+    this.#isImpatient = true;
+    this.#show();
+    if (this.#timeline.hasGap) this.#subscribeAgain();
   }
-  #fold(message, isNews = false) {
-    const place = message.seq - (this.messages[0]?.seq ?? 0);
-    const known = this.messages[place];
-    if (!known || known.seq !== message.seq) return false;
-    const state = later(known, message);
-    this.messages[place] = state;
-    const isDifferent = state.content !== known.content || changedAt(state) !== changedAt(known);
-    if (isNews && isDifferent) this._emit(state.deletedAt ? "deleted" : "edited", state);
-    return isDifferent;
+  #isInDoubt({ clientId, senderId, content }) {
+    if (clientId || this.#isImpatient || senderId !== this.#me) return false;
+    return this.#outbox.of(this.roomId).some((entry) => entry.isInDoubt && entry.content === content);
   }
-  #changed(event, { rev: _, ...message }) {
-    if (message.seq > this.#reached) {
-      if (this.#isPlaced && this.#isOpen) this.#take(message);
-    } else if (this.#fold(message)) this._emit(event, this.messages[message.seq - this.messages[0].seq]);
-    return message;
+  #changed({ rev: _, ...message }) {
+    const state = this.#timeline.take(message);
+    if (state) this._emit(state.deletedAt ? "deleted" : "edited", state);
+    else this.#show();
+    return state ?? message;
   }
-  #mark(kind, userId, seq) {
-    if (userId === this.#chat.user?.id) {
-      if (kind === "delivered" || seq <= this.readSeq) return;
-      this.readSeq = seq;
-    } else {
-      if (kind === "read" && seq > this.peerDeliveredSeq) this.#mark("delivered", userId, seq);
-      if (seq <= (kind === "read" ? this.peerReadSeq : this.peerDeliveredSeq)) return;
-      if (kind === "read") this.peerReadSeq = seq;
-      else this.peerDeliveredSeq = seq;
-    }
-    this._emit(kind, { userId: userId || (this.peer?.id ?? 0), seq });
+  get #me() {
+    return this.#chat.user?.id ?? 0;
+  }
+  #markRead(userId, seq) {
+    const isMe = userId === this.#me;
+    if (!isMe) this.#markDelivered(userId, seq);
+    if (seq <= (isMe ? this.readSeq : this.peerReadSeq)) return;
+    if (isMe) this.readSeq = seq;
+    else this.peerReadSeq = seq;
+    this._emit("read", { userId, seq });
+  }
+  #markDelivered(userId, seq) {
+    if (userId === this.#me || seq <= this.peerDeliveredSeq) return;
+    this.peerDeliveredSeq = seq;
+    this._emit("delivered", { userId, seq });
   }
   #tellRead() {
     clearTimeout(this.#timers.read);
     this.#timers.read = undefined;
     const seq = this.#readWanted;
     if (seq <= Math.max(this.readSeq, this.#readSent)) return;
-    if (!this.#isOpen) {
-      this.#http.request("POST", `${this.#address}/read`, { seq }).catch((error) => this.#chat._emit("error", asError(error)));
+    if (!this.#opening) {
+      const told = this.#http.request("POST", `${this.#address}/read`, { seq });
+      told.catch((error) => this.#chat._emit("error", asError(error)));
     } else if (!this.isLive || !this.#link.send("READ", { roomId: this.roomId, seq })) {
       return;
     }
@@ -827,32 +913,32 @@ export class Conversation extends Emitter {
     this._emit("typing", { userId, isTyping });
   }
 }
-function later(known, message) {
-  const clientId = known.clientId ?? message.clientId;
-  const state = changedAt(message) >= changedAt(known) ? message : known;
-  return clientId ? { ...state, clientId } : state;
-}
-const ACK_MS = 15_000;
-const TRIES = 5;
+const wellFormed = (text) => text.replace(LONE_SURROGATE, "\ufffd");
 export class Duologue extends Emitter {
   #http;
   #link;
   #outbox;
+  #lobby = new Lobby();
+  #WebSocket;
   #conversations = new Map();
-  #rooms = new Map();
   #isWanted = false;
+  #isSignedIn;
   #timer;
   user = null;
   constructor({ url, WebSocket = globalThis.WebSocket, storage, fetch, cookies } = {}) {
     super();
     const address = url ?? globalThis.location?.origin;
     if (!address) throw new DuologueError("INVALID_INPUT", "Say where the server is: new Duologue({ url })");
-    const isBrowser = typeof globalThis.document !== "undefined";
+    const isBrowser = "document" in globalThis || "WorkerGlobalScope" in globalThis;
     const jar = cookies ?? (isBrowser ? undefined : new Map());
     const store = storage ?? (isBrowser ? browserStorage() : new Memory());
     const ask = fetch ?? ((input, init) => globalThis.fetch(input, init));
     const ended = (error) => this.#leave(error);
-    this.#http = new Http(address.replace(/\/+$/, ""), ask, jar, store, ended);
+    this.#WebSocket = WebSocket;
+    this.#http = new Http(address.replace(/\/+$/, ""), ask, jar, store, (error) => {
+      this.#http.mark(null);
+      ended(error);
+    });
     this.#link = new Link(this.#http, "/ws", WebSocket, {
       opened: () => {
         for (const conversation of this.#conversations.values()) conversation._connected();
@@ -860,13 +946,14 @@ export class Duologue extends Emitter {
       frame: (frame) => this.#hear(frame),
       changed: (state) => this.#connectionChanged(state),
       ended,
-      failed: (error) => this._emit("error", asError(error)),
+      failed: (error) => this._emit("error", error),
     });
     this.#outbox = new Outbox(this.#http, store, {
       deliver: (entry) => this.#deliver(entry),
       adopted: (entry) => this.#conversations.get(entry.roomId)?._emit("sending", asPending(entry)),
       acknowledged: (entry, message) => this.#conversations.get(entry.roomId)?._sent(message),
       failed: (entry, error) => this.#conversations.get(entry.roomId)?._emit("failed", { ...asPending(entry), error }),
+      unanswered: () => this.#link.drop(),
     });
     globalThis.addEventListener?.("storage", (event) => this.#sessionWritten(event));
   }
@@ -874,7 +961,7 @@ export class Duologue extends Emitter {
     return this.#link.state;
   }
   get roomList() {
-    return [...this.#rooms.values()].sort((one, other) => (activity(one) < activity(other) ? 1 : -1));
+    return this.#lobby.list;
   }
   async register(email, password) {
     await this.#http.once("POST", "/auth/register", { email, password });
@@ -889,8 +976,15 @@ export class Duologue extends Emitter {
     return this.#enter((await this.#http.once("POST", "/auth/login", { email, password })).user, true);
   }
   async signOut() {
-    await this.#http.once("POST", "/auth/logout");
+    this.#link.stop();
+    try {
+      await this.#http.once("POST", "/auth/logout");
+    } catch (error) {
+      if (this.#isWanted) this.#link.start();
+      throw error;
+    }
     this.#outbox.clear();
+    this.#http.mark(null);
     this.#leave(null);
   }
   async resetPassword(email) {
@@ -925,13 +1019,14 @@ export class Duologue extends Emitter {
   }
   async openRoom(otherUserId) {
     const { room } = await this.request("POST", "/msg/room", { otherUserId });
-    if (!this.#rooms.has(room.id)) this.#rooms.set(room.id, room);
+    if (!this.#lobby.get(room.id)) this.#lobby.update({ roomId: room.id, room, ...room, lastMessage: room.messages[0] });
     return this.conversation(room.id);
   }
   conversation(roomId) {
     let conversation = this.#conversations.get(roomId);
     if (!conversation) {
-      conversation = new Conversation(roomId, this.#http, this.#link, this.#outbox, this);
+      const parts = { http: this.#http, link: this.#link, outbox: this.#outbox, lobby: this.#lobby, chat: this };
+      conversation = new Conversation(roomId, parts);
       this.#conversations.set(roomId, conversation);
     }
     return conversation;
@@ -952,6 +1047,7 @@ export class Duologue extends Emitter {
     return (await this.request("GET", "/users/blocked")).blocked;
   }
   connect() {
+    if (!this.#WebSocket) throw new DuologueError("INVALID_INPUT", "There is no WebSocket here: new Duologue({ WebSocket })");
     if (this.#isWanted) return;
     this.#isWanted = true;
     if (this.user) this.#link.start();
@@ -962,6 +1058,24 @@ export class Duologue extends Emitter {
     clearTimeout(this.#timer);
     this.#link.stop();
   }
+  watchPeople(handler) {
+    const link = new Link(this.#http, "/users", this.#WebSocket, {
+      opened: () => {},
+      frame: ({ type, data }) => {
+        if (type === "ALL_USERS") handler(data);
+        else if (type === "USER_STATUS") handler([data]);
+      },
+      changed: () => {},
+      ended: (error) => this.#leave(error),
+      failed: (error) => this._emit("error", error),
+    });
+    link.start();
+    const stopListening = this.on("signedOut", () => link.stop());
+    return () => {
+      stopListening();
+      link.stop();
+    };
+  }
   #identify() {
     this.profile().catch((error) => {
       if (!this.#isWanted || this.user || !PASSING.has(asError(error).code)) return;
@@ -970,8 +1084,9 @@ export class Duologue extends Emitter {
   }
   #enter(user, isNew) {
     const isSame = this.user?.id === user.id;
-    if (this.user && !isSame) this.#leave(new DuologueError("SIGNED_OUT", "Somebody else has signed in."), false);
+    if (this.user && !isSame) this.#leave(new DuologueError("SIGNED_OUT", "Somebody else has signed in."));
     this.user = user;
+    this.#isSignedIn = true;
     if (isNew || !this.#http.stamp.startsWith(`${user.id}:`)) this.#http.mark(user.id);
     if (!isSame) {
       this.#outbox.attach(user.id);
@@ -980,24 +1095,25 @@ export class Duologue extends Emitter {
     if (this.#isWanted) this.#link.start();
     return user;
   }
-  #leave(error, isMarked = true) {
-    const wasSignedIn = this.user !== null;
+  #leave(error) {
+    const isNews = this.#isSignedIn !== false;
+    this.#isSignedIn = false;
     clearTimeout(this.#timer);
     this.#link.stop();
     this.user = null;
     const reason = error ?? new DuologueError("SIGNED_OUT", "You have signed out.");
+    this.#outbox.detach(reason);
     for (const conversation of this.#conversations.values()) conversation._ended(reason);
     this.#conversations.clear();
-    this.#rooms.clear();
-    this.#outbox.detach(reason);
-    if (isMarked) this.#http.mark(null);
-    if (wasSignedIn || this.#isWanted) this._emit("signedOut", error);
+    this.#lobby.fill([]);
+    if (isNews) this._emit("signedOut", error);
   }
   #sessionWritten(event) {
     if (event.key !== this.#http.sessionKey) return;
-    const userId = Number(event.newValue?.split(":")[0]);
-    if (this.user && userId !== this.user.id) {
-      this.#leave(new DuologueError("SIGNED_OUT", "Another tab has signed out, or in as somebody else."), false);
+    const userId = event.newValue?.split(":")[0];
+    if (userId === "?") return;
+    if (this.user && Number(userId) !== this.user.id) {
+      this.#leave(new DuologueError("SIGNED_OUT", "Another tab has signed out, or in as somebody else."));
     }
     if (!this.user && userId) this.profile().catch(() => {});
   }
@@ -1005,69 +1121,49 @@ export class Duologue extends Emitter {
     if (state !== "online") {
       this.#outbox.interrupted();
       for (const conversation of this.#conversations.values()) conversation._disconnected();
-    } else this.#outbox.pump();
+    }
     this._emit("connection", state);
+    if (state === "online") this.#outbox.pump();
   }
   #deliver(entry) {
-    if (this.#link.isWanted && this.#link.state !== "online") return false;
+    if (this.#link.isWanted && this.#link.state !== "online") return undefined;
     const said = this.#conversations.get(entry.roomId)?._deliver(entry);
+    if (said) return said === "socket" ? said : undefined;
     const { clientId, roomId, content } = entry;
-    if (said === undefined) {
-      this.request("POST", `/msg/room/${roomId}/messages`, { content, clientId }).then(
-        (message) => this.#outbox.acknowledge(entry, { ...message, clientId }),
-        (error) => this.#outbox.refuse(entry, asError(error)),
-      );
-      return true;
-    }
-    if (said) setTimeout(() => this.#unanswered(entry), ACK_MS);
-    return said;
-  }
-  #unanswered(entry) {
-    if (!entry.isUnderWay || this.#outbox.find(entry.clientId, entry.roomId) !== entry) return;
-    if (entry.tries >= TRIES) this.#outbox.refuse(entry, new DuologueError("NO_ANSWER", "The server does not answer."));
-    else this.#link.drop();
+    this.request("POST", `/msg/room/${roomId}/messages`, { content, clientId }).then(
+      (message) => this.#outbox.acknowledge(entry, { ...message, clientId }),
+      (error) => this.#outbox.refuse(entry, asError(error)),
+    );
+    return "http";
   }
   #hear(frame) {
     const { type, data } = frame;
     if (type === "ROOMS_LIST") {
-      this.#rooms = new Map(data.map((room) => [room.id, room]));
+      this.#lobby.fill(data);
       this._emit("rooms", this.roomList);
-    } else if (type === "ROOM_UPDATE") this.#roomChanged(data);
-    else if (type === "PRESENCE") this.#presence(data);
-    else if (type === "MESSAGE_SENT") {
-      const { clientId, roomId, ...stored } = data;
-      const entry = this.#outbox.find(clientId, roomId);
-      if (!entry) return;
-      const senderId = this.user?.id ?? 0;
-      this.#outbox.acknowledge(entry, { ...stored, roomId, senderId, content: entry.content, clientId });
+    } else if (type === "ROOM_UPDATE") {
+      const room = this.#lobby.update(data);
+      if (room) this._emit("room", room);
+    } else if (type === "PRESENCE") {
+      const room = this.#lobby.meet(data);
+      if (room) this.#conversations.get(room.id)?._emit("presence", data);
+      this._emit("presence", data);
+    } else if (type === "MESSAGE_SENT") {
+      const entry = this.#outbox.find(data.clientId, data.roomId);
+      const { content } = entry ?? {};
+      if (entry && content) this.#outbox.acknowledge(entry, { ...data, senderId: this.user?.id ?? 0, content });
     } else if (type === "ERROR") this.#refused(frame);
     else this.#conversations.get(data?.roomId)?._frame(type, data);
   }
   #refused({ code, message, clientId, retryMs, roomId }) {
     const error = new DuologueError(code, message, { retryAfter: retryMs === undefined ? undefined : retryMs / 1_000 });
     const entry = this.#outbox.find(clientId, roomId);
-    if (entry) this.#outbox.refuse(entry, error);
     const conversation = this.#conversations.get(roomId);
+    if (entry) this.#outbox.refuse(entry, error);
     if (!conversation) this._emit("error", error);
     else if (!entry || code === "NOT_SUBSCRIBED") conversation._refused(error, clientId === "subscribe");
   }
-  #roomChanged({ roomId, lastMessage, unread, lastSeq, room: whole }) {
-    const known = whole ?? this.#rooms.get(roomId);
-    if (!known) return;
-    const room = { ...known, unread, lastSeq, messages: lastMessage ? [lastMessage] : [] };
-    this.#rooms.set(roomId, room);
-    this._emit("room", room);
-  }
-  #presence(presence) {
-    for (const room of this.#rooms.values()) {
-      if (room.peer.id !== presence.userId) continue;
-      room.peer = { ...room.peer, online: presence.online, lastSeenAt: presence.lastSeenAt };
-      this.#conversations.get(room.id)?._emit("presence", presence);
-    }
-    this._emit("presence", presence);
-  }
 }
-const activity = (room) => room.messages[0]?.createdAt ?? room.createdAt;
 function query(values) {
   const given = Object.entries(values).filter(([, value]) => value !== undefined && value !== null && value !== "");
   return given.length ? `?${new URLSearchParams(given.map(([name, value]) => [name, String(value)]))}` : "";

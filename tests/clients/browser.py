@@ -70,12 +70,12 @@ class Browser:
         async with asyncio.timeout(SECONDS):
             await self._process.communicate()
 
-    async def new_page(self) -> "Page":
-        """An empty page without cookies."""
-        context = (await self.call("Target.createBrowserContext"))["browserContextId"]
+    async def new_page(self, beside: "Page | None" = None) -> "Page":
+        """An empty page without cookies, or another tab of the same person's browser."""
+        context = beside.context if beside else (await self.call("Target.createBrowserContext"))["browserContextId"]
         target = await self.call("Target.createTarget", url="about:blank", browserContextId=context)
         session = await self.call("Target.attachToTarget", targetId=target["targetId"], flatten=True)
-        page = self._pages[session["sessionId"]] = Page(self, session["sessionId"])
+        page = self._pages[session["sessionId"]] = Page(self, session["sessionId"], context, target["targetId"])
         await page.call("Page.enable")
         await page.call("Runtime.enable")
         return page
@@ -104,9 +104,12 @@ class Browser:
 class Page:
     """A tab."""
 
-    def __init__(self, browser: Browser, session: str) -> None:
+    def __init__(self, browser: Browser, session: str, context: str, target: str) -> None:
         self._browser = browser
         self._session = session
+        self._target = target
+        self.context = context
+        """Whose cookies and storage it has."""
         self._console: asyncio.Queue[str] = asyncio.Queue()
         self._loaded = asyncio.Event()
 
@@ -122,6 +125,10 @@ class Page:
             raise RuntimeError(f"{url}: {answer['errorText']}")
         async with asyncio.timeout(SECONDS):
             await self._loaded.wait()
+
+    async def close(self) -> None:
+        """As a person closes a tab."""
+        await self._browser.call("Target.closeTarget", targetId=self._target)
 
     async def run(self, script: str) -> Any:
         """Run it as the console would, `await` and all; its value."""

@@ -1,13 +1,15 @@
-/** Conversations. */
+/** A room of two, as this client knows it: where it stands, what is said in it, and how it comes back. */
 
 import { deferred, now } from "./clock.js";
 import { Emitter } from "./emitter.js";
 import { DuologueError, PASSING, asError } from "./errors.js";
 import { asPending } from "./outbox.js";
+import { Timeline } from "./timeline.js";
 /** @import { Deferred } from "./clock.js" */
 /** @import { Duologue } from "./duologue.js" */
 /** @import { Http } from "./http.js" */
 /** @import { Link } from "./link.js" */
+/** @import { Lobby } from "./lobby.js" */
 /** @import { Entry, Outbox } from "./outbox.js" */
 /** @import { ConversationEvents, Message, Peer, Pending } from "./types.js" */
 
@@ -17,65 +19,68 @@ const READ_MS = 300; // between two read marks: each counts as a message
 const GAP_MS = 3_000; // what is missing after that is read again
 const PAGE = 50;
 const WHOLE_PAGE = 100;
-const KEPT = 10_000; // messages of a conversation in memory; older ones are in its history
 const CONTENT_LENGTH = 8_000;
 const LONE_SURROGATE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
 
-/** When a message was edited or deleted last. @param {Message} message */
-const changedAt = (message) => [message.editedAt ?? "", message.deletedAt ?? ""].sort()[1];
-
 /**
- * A room of two, as this client knows it. Made by `chat.conversation(roomId)`.
+ * A conversation of two. Made by `chat.conversation(roomId)`.
  * @extends {Emitter<ConversationEvents>}
  */
 export class Conversation extends Emitter {
   #http;
   #link;
   #outbox;
+  #lobby;
   #chat;
-  /** Every message in order, from the oldest that is loaded to the newest, without a gap; do not change it. @type {Message[]} */
-  messages = [];
-  /** How far the user has read, and how far the other has read and was sent the room. */
+  #timeline = new Timeline();
+  /** How far the user has read. */
   readSeq = 0;
+  /** How far the other has read. */
   peerReadSeq = 0;
+  /** How far the other was sent the room. */
   peerDeliveredSeq = 0;
   isPeerTyping = false;
   /** Whether everything there is has come, and more comes as it happens. */
   isLive = false;
-  /** The newest `seq` that is known without a gap. */
-  #reached = 0;
-  /** @type {number | undefined} */
-  #rev;
-  /** What came before what is ahead of it. @type {Map<number, Message>} */
-  #ahead = new Map();
-  #isOpen = false;
-  #isPlaced = false; // whether `#reached` is known
-  #isSubscribed = false;
-  #isImpatient = false;
-  /** @type {Deferred<void> | undefined} */
+  /** @type {Deferred<void> | undefined} from `open` to `close` */
   #opening;
+  #isSubscribed = false;
+  /** The `after` of the last subscription. */
+  #asked = 0;
+  /** Edits and deletions up to here are known. @type {number | undefined} */
+  #rev;
+  #isImpatient = false;
   /** @type {Record<string, ReturnType<typeof setTimeout> | undefined>} */
   #timers = {};
   #typedAt = -TYPING_MS;
   #readWanted = 0;
   #readSent = 0;
+  /** Why it is of no use any more. @type {DuologueError | undefined} */
+  #end;
 
   /**
    * @internal
-   * @param {string} roomId @param {Http} http @param {Link} link @param {Outbox} outbox @param {Duologue} chat
+   * @param {string} roomId
+   * @param {{http: Http, link: Link, outbox: Outbox, lobby: Lobby, chat: Duologue}} parts
    */
-  constructor(roomId, http, link, outbox, chat) {
+  constructor(roomId, { http, link, outbox, lobby, chat }) {
     super();
     this.roomId = roomId;
     this.#http = http;
     this.#link = link;
     this.#outbox = outbox;
+    this.#lobby = lobby;
     this.#chat = chat;
+  }
+
+  /** In order, from the oldest that is loaded to the newest, without a gap; do not change it. @returns {Message[]} */
+  get messages() {
+    return this.#timeline.messages;
   }
 
   /** The other person, once the list of rooms has come. @returns {Peer | undefined} */
   get peer() {
-    return this.#chat.roomList.find((room) => room.id === this.roomId)?.peer;
+    return this.#lobby.get(this.roomId)?.peer;
   }
 
   /** What is on its way, in order. @returns {Pending[]} */
@@ -89,42 +94,33 @@ export class Conversation extends Emitter {
    * @param {{after?: number}} [options]
    * @returns {Promise<void>}
    */
-  open({ after } = {}) {
-    if (this.#opening) return this.#opening.promise;
-    const opening = deferred();
-    this.#opening = opening;
-    this.#isOpen = true;
-    if (after !== undefined && !this.#isPlaced) {
-      this.#reached = after;
-      this.#isPlaced = true;
+  async open({ after } = {}) {
+    if (this.#end) throw this.#end;
+    if (!this.#opening) {
+      this.#chat.connect();
+      this.#opening = deferred();
+      if (after !== undefined && this.#timeline.reached === undefined) this.#timeline.start(after, []);
+      void this.#place();
     }
-    this.#chat.connect();
-    this.#place();
-    return opening.promise;
+    return this.#opening.promise;
   }
 
   /** Hear it no more. */
   close() {
-    if (!this.#isOpen) return;
+    if (!this.#opening) return;
     this.#link.send("UNSUBSCRIBE", { roomId: this.roomId });
-    this.#end(new DuologueError("CLOSED", "The conversation was closed."));
+    this.#leave(new DuologueError("CLOSED", "The conversation was closed."));
+    this.#outbox.pump(this.roomId); // what waits goes by HTTP now
   }
 
   /**
-   * Older messages: the page ahead of `before`, by default of the oldest that is loaded, which then is part of `messages`.
+   * Older messages: the page ahead of `before`, by default of the oldest that is loaded, to which it is then added.
    * @param {{before?: number, limit?: number}} [options]
-   * @returns {Promise<Message[]>}
+   * @returns {Promise<Message[]>} oldest first
    */
-  async history({ before, limit = PAGE } = {}) {
-    const oldest = this.messages[0]?.seq;
-    const until = before ?? oldest;
-    const page = await this.#page(until === undefined ? "" : `&before=${until}`, limit);
-    const newest = page.at(-1)?.seq ?? 0;
-    const first = this.messages[0]?.seq; // more may have been loaded meanwhile
-    if (first !== undefined && newest >= first - 1) {
-      this.messages.unshift(...page.filter((message) => message.seq < first));
-      for (const message of page) if (message.seq >= first) this.#fold(message);
-    }
+  async history({ before = this.messages[0]?.seq, limit = PAGE } = {}) {
+    const page = await this.#page(before === undefined ? "" : `&before=${before}`, limit);
+    this.#timeline.prepend(page);
     return page;
   }
 
@@ -134,7 +130,8 @@ export class Conversation extends Emitter {
    * @returns {Promise<Message>} as it is stored
    */
   async send(content) {
-    const text = content.replace(LONE_SURROGATE, "\ufffd"); // which are no characters, and no JSON
+    if (this.#end) throw this.#end;
+    const text = wellFormed(content);
     if (!text.trim()) throw new DuologueError("EMPTY_CONTENT", "A message has to say something.");
     if (text.length > CONTENT_LENGTH && [...text].length > CONTENT_LENGTH) {
       throw new DuologueError("CONTENT_TOO_LONG", "A message has at most 8,000 characters.");
@@ -154,7 +151,7 @@ export class Conversation extends Emitter {
 
   /** The user has read the room, up to `seq` or up to the newest message. @param {number} [seq] */
   read(seq = this.messages.at(-1)?.seq ?? 0) {
-    if (seq <= Math.max(this.#readWanted, this.readSeq)) return;
+    if (this.#end || seq <= Math.max(this.#readWanted, this.readSeq)) return;
     this.#readWanted = seq;
     this.#timers.read ??= setTimeout(() => this.#tellRead(), this.#readSent ? READ_MS : 0);
   }
@@ -165,76 +162,75 @@ export class Conversation extends Emitter {
    * @returns {Promise<Message>}
    */
   async edit(id, content) {
-    const text = content.replace(LONE_SURROGATE, "\ufffd");
-    return this.#changed("edited", await this.#http.request("PATCH", `${this.#address}/messages/${id}`, { content: text }));
+    return this.#changed(await this.#http.request("PATCH", `${this.#address}/messages/${id}`, { content: wellFormed(content) }));
   }
 
   /** Take a message of one's own away. @param {string} id @returns {Promise<Message>} */
   async delete(id) {
-    return this.#changed("deleted", await this.#http.request("DELETE", `${this.#address}/messages/${id}`));
+    return this.#changed(await this.#http.request("DELETE", `${this.#address}/messages/${id}`));
   }
 
-  // Called by Duologue
+  // What Duologue brings
 
   /** @internal @param {string} type @param {any} data */
   _frame(type, data) {
     if (type === "NEW_MESSAGE") this.#take(data);
     else if (type === "MESSAGE_EDITED" || type === "MESSAGE_DELETED") {
       if (this.#rev !== undefined) this.#rev = Math.max(this.#rev, data.rev);
-      this.#changed(type === "MESSAGE_EDITED" ? "edited" : "deleted", data);
-    } else if (type === "READ" || type === "DELIVERED") {
-      this.#mark(type === "READ" ? "read" : "delivered", data.userId, data.seq);
-    } else if (type === "TYPING") {
-      this.#setTyping(data.userId, true);
-    } else if (type === "RESUMED") {
-      void this.#resumed(data);
-    }
+      this.#changed(data);
+    } else if (type === "READ") this.#markRead(data.userId, data.seq);
+    else if (type === "DELIVERED") this.#markDelivered(data.userId, data.seq);
+    else if (type === "TYPING") this.#setTyping(data.userId, true);
+    else if (type === "RESUMED") void this.#resumed(data);
   }
 
   /** A message of this client is stored. @internal @param {Message} message */
   _sent(message) {
-    if (this.#isPlaced) this.#take(message);
-    this.#drain(); // what waited to know whether it is this one
+    this.#take(message);
     this._emit("sent", message);
   }
 
-  /** The server refused something about this room that is no message. @internal @param {DuologueError} error @param {boolean} isSubscribing */
-  _refused(error, isSubscribing) {
-    if (isSubscribing || error.code === "NOT_SUBSCRIBED") {
-      this.#isSubscribed = false;
-      if (isSubscribing && !PASSING.has(error.code)) this.#end(error);
-      else this.#later("subscribe", (error.retryAfter ?? 0.5) * 1_000, () => this.#subscribe());
+  /**
+   * The server refused something about this room that is no message.
+   * @internal
+   * @param {DuologueError} error @param {boolean} isSubscription
+   */
+  _refused(error, isSubscription) {
+    if (isSubscription && !PASSING.has(error.code)) this.#leave(error);
+    else if (isSubscription || error.code === "NOT_SUBSCRIBED") {
+      this.#isSubscribed = this.isLive = false;
+      this.#later("subscribe", (error.retryAfter ?? 0.5) * 1_000, () => this.#subscribe());
     } else if (PASSING.has(error.code)) {
-      this.#readSent = 0; // whatever it was, the mark is the one that has to arrive
+      this.#readSent = 0; // whatever it was, the mark is what has to arrive
       this.#later("read", (error.retryAfter ?? 1) * 1_000, () => this.#tellRead());
     } else this.#chat._emit("error", error);
   }
 
-  /** @internal */
+  /** There is a socket. @internal */
   _connected() {
-    this.#subscribe();
+    if (this.#timeline.reached === undefined) void this.#place();
+    else this.#subscribe();
   }
 
-  /** @internal */
+  /** There is none any more. @internal */
   _disconnected() {
     this.isLive = this.#isSubscribed = false;
     this.#readSent = 0;
   }
 
-  /** Say it on the socket; false where it has to wait, nothing where another way has to be found. @internal @param {Entry} entry */
-  _deliver(entry) {
-    if (!this.#isOpen) return undefined;
-    if (!this.#isSubscribed) return false;
-    const { clientId, roomId, content } = entry;
-    return this.#link.send("SEND", { roomId, content, clientId });
+  /** Say it on the socket; "wait" for when that is not possible yet, nothing for a room that is not heard. @internal @param {Entry} entry */
+  _deliver({ clientId, roomId, content }) {
+    if (!this.#opening) return undefined;
+    return this.#isSubscribed && this.#link.send("SEND", { roomId, content, clientId }) ? "socket" : "wait";
   }
 
-  /** @internal @param {DuologueError} error */
+  /** Whoever was signed in is so no more. @internal @param {DuologueError} error */
   _ended(error) {
-    this.#end(error);
+    this.#end = error;
+    this.#leave(error);
   }
 
-  // Getting there, and coming back
+  // Coming and going
 
   get #address() {
     return `/msg/room/${this.roomId}`;
@@ -248,95 +244,90 @@ export class Conversation extends Emitter {
   /** Load the newest page, once, and subscribe from its end. */
   async #place() {
     const opening = this.#opening;
+    if (!opening) return;
     try {
-      if (!this.#isPlaced) {
+      if (this.#timeline.reached === undefined) {
         const page = await this.#page("", PAGE);
-        if (this.#opening !== opening) return;
-        this.messages = page;
-        this.#reached = page.at(-1)?.seq ?? 0;
-        this.#isPlaced = true;
+        if (this.#opening !== opening || this.#timeline.reached !== undefined) return;
+        this.#timeline.start(page.at(-1)?.seq ?? 0, page);
       }
       this.#subscribe();
     } catch (error) {
-      if (this.#opening !== opening) return;
-      if (!PASSING.has(asError(error).code)) this.#end(asError(error));
-      else this.#later("place", (asError(error).retryAfter ?? 1) * 1_000 * (0.5 + Math.random()), () => this.#place());
+      if (this.#opening === opening) this.#failed(asError(error), () => void this.#place());
     }
   }
 
+  /** Try something again, if that can help. @param {DuologueError} error @param {() => void} again */
+  #failed(error, again) {
+    if (!PASSING.has(error.code)) this.#leave(error);
+    else if (this.#link.isWanted) this.#later("again", (error.retryAfter ?? 1) * 1_000 * (0.5 + Math.random()), again);
+  }
+
   #subscribe() {
-    if (!this.#isOpen || !this.#isPlaced || this.#isSubscribed) return;
-    const place = { roomId: this.roomId, after: this.#reached, rev: this.#rev, clientId: "subscribe" };
+    const after = this.#timeline.reached;
+    if (!this.#opening || after === undefined || this.#isSubscribed) return;
+    const place = { roomId: this.roomId, after, rev: this.#rev, clientId: "subscribe" };
     this.#isSubscribed = this.#link.send("SUBSCRIBE", place);
+    this.#asked = after;
     if (this.#isSubscribed) this.#outbox.pump(this.roomId); // it is taken up right behind
   }
 
   /** Ask once more for what is missing. */
-  #again() {
-    this.#isSubscribed = false;
-    this.isLive = false;
+  #subscribeAgain() {
+    this.#isSubscribed = this.isLive = false;
     this.#subscribe();
   }
 
   /** @param {any} data */
-  async #resumed(data) {
-    if (data.from < this.#reached && !this.messages.some((message) => message.seq > data.from && message.clientId)) {
-      this.#startOver();
+  async #resumed({ from, to, rev, complete, readSeq, peerReadSeq, peerDeliveredSeq }) {
+    const opening = this.#opening;
+    if (from < this.#asked) { // the server knows less than this client: it was restored from a backup
+      this.#timeline = new Timeline();
+      this.#rev = undefined;
+      this.#isSubscribed = false;
+      this.readSeq = this.peerReadSeq = this.peerDeliveredSeq = this.#readWanted = 0;
+      void this.#place();
       return;
     }
-    const opening = this.#opening;
-    const me = this.#chat.user?.id ?? 0;
-    const rev = this.#rev;
-    if (!data.complete && this.messages.length) {
+    if (complete) this.#rev = Math.max(this.#rev ?? 0, rev);
+    else {
       try {
-        await this.#reread();
+        await this.#readAgain();
       } catch (error) {
-        if (PASSING.has(asError(error).code)) this.#later("again", 1_000, () => this.#again());
-        else this.#end(asError(error));
+        if (this.#opening === opening) this.#failed(asError(error), () => this.#subscribeAgain());
         return;
       }
-      if (this.#opening !== opening) return;
+      this.#rev = rev;
     }
-    this.#rev = Math.max(rev ?? 0, data.rev);
-    this.#mark("read", me, data.readSeq);
-    this.#mark("delivered", 0, data.peerDeliveredSeq);
-    this.#mark("read", 0, data.peerReadSeq);
+    if (this.#opening !== opening || !this.#isSubscribed) return;
+    const peer = this.peer?.id ?? 0;
+    this.#markRead(this.#me, readSeq);
+    this.#markDelivered(peer, peerDeliveredSeq);
+    this.#markRead(peer, peerReadSeq);
     this.isLive = true;
     this.#tellRead();
-    this._emit("resumed", { from: data.from, to: data.to, complete: data.complete });
+    this._emit("resumed", { from, to, complete });
     opening?.resolve();
   }
 
-  /** Messages that are held may have been edited or deleted unseen. */
-  async #reread() {
-    const until = this.#reached;
-    for (let after = this.messages[0].seq - 1; after < until; ) {
+  /** What is loaded may have been edited or deleted unseen. */
+  async #readAgain() {
+    const until = this.#timeline.reached ?? 0;
+    for (let after = (this.messages[0]?.seq ?? until + 1) - 1; after < until; ) {
       const page = await this.#page(`&after=${after}`, WHOLE_PAGE);
       if (!page.length) return;
-      for (const message of page) this.#fold(message, true);
+      for (const message of page) this.#changed(message);
       after = page[page.length - 1].seq;
     }
   }
 
-  /** The server knows less than this client: it was restored from a backup. */
-  #startOver() {
-    this.messages = [];
-    this.#ahead.clear();
-    this.#reached = 0;
-    this.#rev = undefined;
-    this.#isPlaced = this.#isSubscribed = false;
-    this.readSeq = this.peerReadSeq = this.peerDeliveredSeq = this.#readWanted = 0;
-    this.#place();
-  }
-
   /** @param {DuologueError} error */
-  #end(error) {
+  #leave(error) {
     for (const timer of Object.values(this.#timers)) clearTimeout(timer);
     this.#timers = {};
-    this.#isOpen = this.#isSubscribed = this.isLive = this.isPeerTyping = false;
+    this.#isSubscribed = this.isLive = this.isPeerTyping = false;
     this.#opening?.reject(error);
     this.#opening = undefined;
-    this.#outbox.pump(this.roomId); // by HTTP
   }
 
   /** @param {string} name @param {number} wait @param {() => void} work */
@@ -350,83 +341,68 @@ export class Conversation extends Emitter {
 
   // Messages
 
-  /** A message, whenever it comes. @param {Message} message */
+  /** @param {Message} message */
   #take(message) {
-    if (message.seq <= this.#reached) {
-      this.#fold(message);
-      return;
-    }
-    const held = this.#ahead.get(message.seq);
-    this.#ahead.set(message.seq, held ? later(held, message) : message);
-    this.#drain();
+    this.#timeline.take(message);
+    this.#show();
   }
 
   /** Show what is next, and so on; then look after the gap, if there is one. */
-  #drain() {
+  #show() {
     let message;
-    while ((message = this.#ahead.get(this.#reached + 1)) && !this.#isInDoubt(message)) {
-      this.#ahead.delete(message.seq);
-      this.#reached = message.seq;
-      this.messages.push(message);
-      if (this.messages.length > KEPT) this.messages.shift();
-      const isOwn = message.senderId === this.#chat.user?.id;
-      if (!isOwn) this.#setTyping(message.senderId, false);
-      this.#mark("read", message.senderId, message.seq); // whoever writes has read
+    while ((message = this.#timeline.next((next) => this.#isInDoubt(next)))) {
+      if (message.senderId !== this.#me) this.#setTyping(message.senderId, false);
+      this.#markRead(message.senderId, message.seq); // whoever writes has read
       this._emit("message", message);
     }
-    if (!this.#ahead.size) {
+    if (!this.#timeline.hasGap) {
       clearTimeout(this.#timers.gap);
       this.#timers.gap = undefined;
       this.#isImpatient = false;
-    } else if (!this.#timers.gap) {
-      this.#later("gap", GAP_MS, () => {
-        this.#isImpatient = true;
-        this.#drain();
-        if (this.#ahead.size) this.#again();
-      });
-    }
+    } else if (!this.#timers.gap) this.#later("gap", GAP_MS, () => this.#closeGap());
+  }
+
+  #closeGap() {
+    this.#isImpatient = true;
+    this.#show();
+    if (this.#timeline.hasGap) this.#subscribeAgain();
   }
 
   /** Whether it may be one that this client has sent without an answer, whose receipt will tell. @param {Message} message */
-  #isInDoubt(message) {
-    if (message.clientId || this.#isImpatient || message.senderId !== this.#chat.user?.id) return false;
-    return this.#outbox.of(this.roomId).some((entry) => entry.isInDoubt && entry.content === message.content);
+  #isInDoubt({ clientId, senderId, content }) {
+    if (clientId || this.#isImpatient || senderId !== this.#me) return false;
+    return this.#outbox.of(this.roomId).some((entry) => entry.isInDoubt && entry.content === content);
   }
 
-  /** A state of a message that is held. @param {Message} message @param {boolean} [isNews] tell, where it differs */
-  #fold(message, isNews = false) {
-    const place = message.seq - (this.messages[0]?.seq ?? 0);
-    const known = this.messages[place];
-    if (!known || known.seq !== message.seq) return false;
-    const state = later(known, message);
-    this.messages[place] = state;
-    const isDifferent = state.content !== known.content || changedAt(state) !== changedAt(known);
-    if (isNews && isDifferent) this._emit(state.deletedAt ? "deleted" : "edited", state);
-    return isDifferent;
-  }
-
-  /** @param {"edited" | "deleted"} event @param {any} change @returns {Message} */
-  #changed(event, { rev: _, ...message }) {
-    if (message.seq > this.#reached) {
-      if (this.#isPlaced && this.#isOpen) this.#take(message);
-    } else if (this.#fold(message)) this._emit(event, this.messages[message.seq - this.messages[0].seq]);
-    return message;
+  /** Another state of a message. @param {any} change @returns {Message} */
+  #changed({ rev: _, ...message }) {
+    const state = this.#timeline.take(message);
+    if (state) this._emit(state.deletedAt ? "deleted" : "edited", state);
+    else this.#show(); // of one that waits, or has not come yet
+    return state ?? message;
   }
 
   // Marks
 
-  /** @param {"read" | "delivered"} kind @param {number} userId 0 for the other, whoever that is @param {number} seq */
-  #mark(kind, userId, seq) {
-    if (userId === this.#chat.user?.id) {
-      if (kind === "delivered" || seq <= this.readSeq) return;
-      this.readSeq = seq;
-    } else {
-      if (kind === "read" && seq > this.peerDeliveredSeq) this.#mark("delivered", userId, seq);
-      if (seq <= (kind === "read" ? this.peerReadSeq : this.peerDeliveredSeq)) return;
-      if (kind === "read") this.peerReadSeq = seq;
-      else this.peerDeliveredSeq = seq;
-    }
-    this._emit(kind, { userId: userId || (this.peer?.id ?? 0), seq });
+  get #me() {
+    return this.#chat.user?.id ?? 0;
+  }
+
+  /** @param {number} userId @param {number} seq */
+  #markRead(userId, seq) {
+    const isMe = userId === this.#me;
+    if (!isMe) this.#markDelivered(userId, seq);
+    if (seq <= (isMe ? this.readSeq : this.peerReadSeq)) return;
+    if (isMe) this.readSeq = seq;
+    else this.peerReadSeq = seq;
+    this._emit("read", { userId, seq });
+  }
+
+  /** @param {number} userId @param {number} seq */
+  #markDelivered(userId, seq) {
+    if (userId === this.#me || seq <= this.peerDeliveredSeq) return;
+    this.peerDeliveredSeq = seq;
+    this._emit("delivered", { userId, seq });
   }
 
   #tellRead() {
@@ -434,8 +410,9 @@ export class Conversation extends Emitter {
     this.#timers.read = undefined;
     const seq = this.#readWanted;
     if (seq <= Math.max(this.readSeq, this.#readSent)) return;
-    if (!this.#isOpen) {
-      this.#http.request("POST", `${this.#address}/read`, { seq }).catch((error) => this.#chat._emit("error", asError(error)));
+    if (!this.#opening) {
+      const told = this.#http.request("POST", `${this.#address}/read`, { seq });
+      told.catch((error) => this.#chat._emit("error", asError(error)));
     } else if (!this.isLive || !this.#link.send("READ", { roomId: this.roomId, seq })) {
       return; // RESUMED comes back to it
     }
@@ -452,9 +429,5 @@ export class Conversation extends Emitter {
   }
 }
 
-/** Of two states of a message the one changed later. @param {Message} known @param {Message} message @returns {Message} */
-function later(known, message) {
-  const clientId = known.clientId ?? message.clientId;
-  const state = changedAt(message) >= changedAt(known) ? message : known;
-  return clientId ? { ...state, clientId } : state;
-}
+/** Without halves of characters, which are no JSON. @param {string} text */
+const wellFormed = (text) => text.replace(LONE_SURROGATE, "\ufffd");

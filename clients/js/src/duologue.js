@@ -1,17 +1,15 @@
-/** The whole. */
+/** Somebody's chat: who is signed in, the rooms, the connection; what all the parts are put together in. */
 
 import { Conversation } from "./conversation.js";
 import { Emitter } from "./emitter.js";
 import { DuologueError, PASSING, asError } from "./errors.js";
 import { Http } from "./http.js";
 import { Link } from "./link.js";
+import { Lobby } from "./lobby.js";
 import { Outbox, asPending } from "./outbox.js";
 import { Memory, browserStorage } from "./storage.js";
-/** @import { Entry } from "./outbox.js" */
-/** @import { Connection, DuologueEvents, Message, Options, Peer, Person, Presence, Room, SecurityEvent, Session, User } from "./types.js" */
-
-const ACK_MS = 15_000;
-const TRIES = 5; // of a message that the link takes and nobody answers
+/** @import { Entry, Way } from "./outbox.js" */
+/** @import { Connection, DuologueEvents, Message, Options, Peer, Person, Room, SecurityEvent, Session, User } from "./types.js" */
 
 /**
  * Somebody's chat.
@@ -21,11 +19,13 @@ export class Duologue extends Emitter {
   #http;
   #link;
   #outbox;
+  #lobby = new Lobby();
+  #WebSocket;
   /** @type {Map<string, Conversation>} */
   #conversations = new Map();
-  /** @type {Map<string, Room>} */
-  #rooms = new Map();
   #isWanted = false;
+  /** @type {boolean | undefined} nobody has asked yet */
+  #isSignedIn;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
   /** Who is signed in, as far as is known; `profile()` asks. @type {User | null} */
@@ -36,26 +36,31 @@ export class Duologue extends Emitter {
     super();
     const address = url ?? globalThis.location?.origin;
     if (!address) throw new DuologueError("INVALID_INPUT", "Say where the server is: new Duologue({ url })");
-    const isBrowser = typeof globalThis.document !== "undefined";
+    const isBrowser = "document" in globalThis || "WorkerGlobalScope" in globalThis;
     const jar = cookies ?? (isBrowser ? undefined : new Map());
     const store = storage ?? (isBrowser ? browserStorage() : new Memory());
     const ask = fetch ?? ((/** @type {any} */ input, /** @type {any} */ init) => globalThis.fetch(input, init));
     const ended = (/** @type {DuologueError} */ error) => this.#leave(error);
-    this.#http = new Http(address.replace(/\/+$/, ""), ask, jar, store, ended);
+    this.#WebSocket = WebSocket;
+    this.#http = new Http(address.replace(/\/+$/, ""), ask, jar, store, (error) => {
+      this.#http.mark(null);
+      ended(error);
+    });
     this.#link = new Link(this.#http, "/ws", WebSocket, {
       opened: () => {
         for (const conversation of this.#conversations.values()) conversation._connected();
       },
       frame: (frame) => this.#hear(frame),
       changed: (state) => this.#connectionChanged(state),
-      ended,
-      failed: (error) => this._emit("error", asError(error)),
+      ended, // the other tabs have their own sockets
+      failed: (error) => this._emit("error", error),
     });
     this.#outbox = new Outbox(this.#http, store, {
       deliver: (entry) => this.#deliver(entry),
       adopted: (entry) => this.#conversations.get(entry.roomId)?._emit("sending", asPending(entry)),
       acknowledged: (entry, message) => this.#conversations.get(entry.roomId)?._sent(message),
       failed: (entry, error) => this.#conversations.get(entry.roomId)?._emit("failed", { ...asPending(entry), error }),
+      unanswered: () => this.#link.drop(),
     });
     globalThis.addEventListener?.("storage", (/** @type {any} */ event) => this.#sessionWritten(event));
   }
@@ -67,7 +72,7 @@ export class Duologue extends Emitter {
 
   /** The rooms as they are known, the newest activity first; kept up while connected. @returns {Room[]} */
   get roomList() {
-    return [...this.#rooms.values()].sort((one, other) => (activity(one) < activity(other) ? 1 : -1));
+    return this.#lobby.list;
   }
 
   // Signing in and out
@@ -94,8 +99,15 @@ export class Duologue extends Emitter {
 
   /** End the session; what was not sent yet is thrown away. */
   async signOut() {
-    await this.#http.once("POST", "/auth/logout");
+    this.#link.stop(); // the server closes it too, which is no news
+    try {
+      await this.#http.once("POST", "/auth/logout");
+    } catch (error) {
+      if (this.#isWanted) this.#link.start();
+      throw error;
+    }
     this.#outbox.clear();
+    this.#http.mark(null);
     this.#leave(null);
   }
 
@@ -158,7 +170,7 @@ export class Duologue extends Emitter {
   /** The conversation with somebody. @param {number} otherUserId @returns {Promise<Conversation>} */
   async openRoom(otherUserId) {
     const { room } = await this.request("POST", "/msg/room", { otherUserId });
-    if (!this.#rooms.has(room.id)) this.#rooms.set(room.id, room);
+    if (!this.#lobby.get(room.id)) this.#lobby.update({ roomId: room.id, room, ...room, lastMessage: room.messages[0] });
     return this.conversation(room.id);
   }
 
@@ -166,7 +178,8 @@ export class Duologue extends Emitter {
   conversation(roomId) {
     let conversation = this.#conversations.get(roomId);
     if (!conversation) {
-      conversation = new Conversation(roomId, this.#http, this.#link, this.#outbox, this);
+      const parts = { http: this.#http, link: this.#link, outbox: this.#outbox, lobby: this.#lobby, chat: this };
+      conversation = new Conversation(roomId, parts);
       this.#conversations.set(roomId, conversation);
     }
     return conversation;
@@ -209,6 +222,7 @@ export class Duologue extends Emitter {
 
   /** Be online from now on, over interruptions, as soon as somebody is signed in. */
   connect() {
+    if (!this.#WebSocket) throw new DuologueError("INVALID_INPUT", "There is no WebSocket here: new Duologue({ WebSocket })");
     if (this.#isWanted) return;
     this.#isWanted = true;
     if (this.user) this.#link.start();
@@ -222,6 +236,31 @@ export class Duologue extends Emitter {
     this.#link.stop();
   }
 
+  /**
+   * Everybody, live, by a socket of its own: first up to 500 people, those online before the newest; then whoever comes,
+   * goes or is new. After an interruption it begins again.
+   * @param {(people: Person[]) => void} handler
+   * @returns {() => void} ends it
+   */
+  watchPeople(handler) {
+    const link = new Link(this.#http, "/users", this.#WebSocket, {
+      opened: () => {},
+      frame: ({ type, data }) => {
+        if (type === "ALL_USERS") handler(data);
+        else if (type === "USER_STATUS") handler([data]);
+      },
+      changed: () => {},
+      ended: (error) => this.#leave(error),
+      failed: (error) => this._emit("error", error),
+    });
+    link.start();
+    const stopListening = this.on("signedOut", () => link.stop());
+    return () => {
+      stopListening();
+      link.stop();
+    };
+  }
+
   #identify() {
     this.profile().catch((error) => {
       if (!this.#isWanted || this.user || !PASSING.has(asError(error).code)) return;
@@ -232,8 +271,9 @@ export class Duologue extends Emitter {
   /** @param {User} user @param {boolean} isNew whether the session is @returns {User} */
   #enter(user, isNew) {
     const isSame = this.user?.id === user.id;
-    if (this.user && !isSame) this.#leave(new DuologueError("SIGNED_OUT", "Somebody else has signed in."), false);
+    if (this.user && !isSame) this.#leave(new DuologueError("SIGNED_OUT", "Somebody else has signed in."));
     this.user = user;
+    this.#isSignedIn = true;
     if (isNew || !this.#http.stamp.startsWith(`${user.id}:`)) this.#http.mark(user.id);
     if (!isSame) {
       this.#outbox.attach(user.id);
@@ -243,27 +283,28 @@ export class Duologue extends Emitter {
     return user;
   }
 
-  /** @param {DuologueError | null} error why, if not by the user @param {boolean} [isMarked] whether other tabs are told */
-  #leave(error, isMarked = true) {
-    const wasSignedIn = this.user !== null;
+  /** @param {DuologueError | null} error why, if not by the user */
+  #leave(error) {
+    const isNews = this.#isSignedIn !== false;
+    this.#isSignedIn = false;
     clearTimeout(this.#timer);
     this.#link.stop();
     this.user = null;
     const reason = error ?? new DuologueError("SIGNED_OUT", "You have signed out.");
+    this.#outbox.detach(reason);
     for (const conversation of this.#conversations.values()) conversation._ended(reason);
     this.#conversations.clear();
-    this.#rooms.clear();
-    this.#outbox.detach(reason);
-    if (isMarked) this.#http.mark(null);
-    if (wasSignedIn || this.#isWanted) this._emit("signedOut", error);
+    this.#lobby.fill([]);
+    if (isNews) this._emit("signedOut", error);
   }
 
   /** Another tab has signed in, out, or refreshed. @param {StorageEvent} event */
   #sessionWritten(event) {
     if (event.key !== this.#http.sessionKey) return;
-    const userId = Number(event.newValue?.split(":")[0]);
-    if (this.user && userId !== this.user.id) {
-      this.#leave(new DuologueError("SIGNED_OUT", "Another tab has signed out, or in as somebody else."), false);
+    const userId = event.newValue?.split(":")[0];
+    if (userId === "?") return; // refreshed, by one that does not know
+    if (this.user && Number(userId) !== this.user.id) {
+      this.#leave(new DuologueError("SIGNED_OUT", "Another tab has signed out, or in as somebody else."));
     }
     if (!this.user && userId) this.profile().catch(() => {}); // whoever needs to know asks again
   }
@@ -273,47 +314,41 @@ export class Duologue extends Emitter {
     if (state !== "online") {
       this.#outbox.interrupted();
       for (const conversation of this.#conversations.values()) conversation._disconnected();
-    } else this.#outbox.pump();
-    this._emit("connection", state);
-  }
-
-  /** @param {Entry} entry @returns {boolean} */
-  #deliver(entry) {
-    if (this.#link.isWanted && this.#link.state !== "online") return false;
-    const said = this.#conversations.get(entry.roomId)?._deliver(entry);
-    const { clientId, roomId, content } = entry;
-    if (said === undefined) {
-      this.request("POST", `/msg/room/${roomId}/messages`, { content, clientId }).then(
-        (message) => this.#outbox.acknowledge(entry, { ...message, clientId }),
-        (error) => this.#outbox.refuse(entry, asError(error)),
-      );
-      return true;
     }
-    if (said) setTimeout(() => this.#unanswered(entry), ACK_MS);
-    return said;
+    this._emit("connection", state);
+    if (state === "online") this.#outbox.pump();
   }
 
-  /** @param {Entry} entry */
-  #unanswered(entry) {
-    if (!entry.isUnderWay || this.#outbox.find(entry.clientId, entry.roomId) !== entry) return;
-    if (entry.tries >= TRIES) this.#outbox.refuse(entry, new DuologueError("NO_ANSWER", "The server does not answer."));
-    else this.#link.drop();
+  /** By the socket where the room is heard, else by HTTP. @param {Entry} entry @returns {Way | undefined} */
+  #deliver(entry) {
+    if (this.#link.isWanted && this.#link.state !== "online") return undefined;
+    const said = this.#conversations.get(entry.roomId)?._deliver(entry);
+    if (said) return said === "socket" ? said : undefined;
+    const { clientId, roomId, content } = entry;
+    this.request("POST", `/msg/room/${roomId}/messages`, { content, clientId }).then(
+      (message) => this.#outbox.acknowledge(entry, { ...message, clientId }),
+      (error) => this.#outbox.refuse(entry, asError(error)),
+    );
+    return "http";
   }
 
   /** @param {any} frame */
   #hear(frame) {
     const { type, data } = frame;
     if (type === "ROOMS_LIST") {
-      this.#rooms = new Map(data.map((/** @type {Room} */ room) => [room.id, room]));
+      this.#lobby.fill(data);
       this._emit("rooms", this.roomList);
-    } else if (type === "ROOM_UPDATE") this.#roomChanged(data);
-    else if (type === "PRESENCE") this.#presence(data);
-    else if (type === "MESSAGE_SENT") {
-      const { clientId, roomId, ...stored } = data;
-      const entry = this.#outbox.find(clientId, roomId);
-      if (!entry) return;
-      const senderId = this.user?.id ?? 0;
-      this.#outbox.acknowledge(entry, { ...stored, roomId, senderId, content: entry.content, clientId });
+    } else if (type === "ROOM_UPDATE") {
+      const room = this.#lobby.update(data);
+      if (room) this._emit("room", room);
+    } else if (type === "PRESENCE") {
+      const room = this.#lobby.meet(data);
+      if (room) this.#conversations.get(room.id)?._emit("presence", data);
+      this._emit("presence", data);
+    } else if (type === "MESSAGE_SENT") {
+      const entry = this.#outbox.find(data.clientId, data.roomId);
+      const { content } = entry ?? {};
+      if (entry && content) this.#outbox.acknowledge(entry, { ...data, senderId: this.user?.id ?? 0, content });
     } else if (type === "ERROR") this.#refused(frame);
     else this.#conversations.get(data?.roomId)?._frame(type, data);
   }
@@ -322,34 +357,12 @@ export class Duologue extends Emitter {
   #refused({ code, message, clientId, retryMs, roomId }) {
     const error = new DuologueError(code, message, { retryAfter: retryMs === undefined ? undefined : retryMs / 1_000 });
     const entry = this.#outbox.find(clientId, roomId);
-    if (entry) this.#outbox.refuse(entry, error);
     const conversation = this.#conversations.get(roomId);
+    if (entry) this.#outbox.refuse(entry, error);
     if (!conversation) this._emit("error", error);
     else if (!entry || code === "NOT_SUBSCRIBED") conversation._refused(error, clientId === "subscribe");
   }
-
-  /** @param {any} update */
-  #roomChanged({ roomId, lastMessage, unread, lastSeq, room: whole }) {
-    const known = whole ?? this.#rooms.get(roomId);
-    if (!known) return; // of a room that has gone
-    const room = { ...known, unread, lastSeq, messages: lastMessage ? [lastMessage] : [] };
-    this.#rooms.set(roomId, room);
-    this._emit("room", room);
-  }
-
-  /** @param {Presence} presence */
-  #presence(presence) {
-    for (const room of this.#rooms.values()) {
-      if (room.peer.id !== presence.userId) continue;
-      room.peer = { ...room.peer, online: presence.online, lastSeenAt: presence.lastSeenAt };
-      this.#conversations.get(room.id)?._emit("presence", presence);
-    }
-    this._emit("presence", presence);
-  }
 }
-
-/** When something last happened in a room. @param {Room} room */
-const activity = (room) => room.messages[0]?.createdAt ?? room.createdAt;
 
 /** @param {Record<string, string | number | null | undefined>} values */
 function query(values) {

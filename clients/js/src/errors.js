@@ -2,9 +2,6 @@
 
 /** Refusals that say "later". */
 export const PASSING = new Set(["NETWORK", "RATE_LIMITED", "BUSY", "UNAVAILABLE", "NOT_SUBSCRIBED"]);
-/** A token ran out; after fifteen minutes the browser has also forgotten its cookie. */
-export const RENEWABLE = new Set(["TOKEN_EXPIRED", "NO_TOKEN"]);
-
 
 /** A refusal by the server, or `NETWORK`, `CLOSED`, `SIGNED_OUT`, `OUTBOX_FULL`, `NO_ANSWER`, which are this client's own. */
 export class DuologueError extends Error {

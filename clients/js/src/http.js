@@ -1,12 +1,15 @@
-/** HTTP. */
+/** Requests with cookies; a token that ran out is renewed on the way, by one tab at a time. */
 
 import { newId } from "./clock.js";
-import { DuologueError, RENEWABLE, asError } from "./errors.js";
+import { DuologueError, asError } from "./errors.js";
 /** @import { Store } from "./types.js" */
 
 const REQUEST_MS = 20_000;
+const RENEWALS = 2; // for one request: another tab's may have failed
+const STORAGE_MS = 50; // until a tab sees what another has written: later than it gets a lock from it
+/** A token ran out; after fifteen minutes the browser has also forgotten its cookie. */
+const RENEWABLE = new Set(["TOKEN_EXPIRED", "NO_TOKEN"]);
 
-/** Requests with cookies; a token that ran out is renewed on the way, by one tab at a time. */
 export class Http {
   #fetch;
   #cookies;
@@ -29,7 +32,7 @@ export class Http {
     this.#storage = storage;
     this.#ended = ended;
     this.sessionKey = `duologue:session:${url}`;
-    /** Only browsers have other tabs. */
+    /** Only browsers have other tabs; only on https and localhost do they have locks. */
     this.locks = cookies ? undefined : globalThis.navigator?.locks;
   }
 
@@ -39,16 +42,16 @@ export class Http {
     return this.url.replace(/^http/, "ws") + path + (token ? `?token=${token}` : "");
   }
 
-  /** What differs after every sign-in and refresh, by whichever tab: scripts see no token. */
+  /** Differs after every sign-in and refresh, by whichever tab: scripts see no token. */
   get stamp() {
     return (this.#cookies ? this.#cookies.get("accessToken") : this.#storage.getItem(this.sessionKey)) ?? "";
   }
 
-  /** Tell the other tabs whose session it is, and that it has new tokens. @param {number | null} userId */
-  mark(userId) {
+  /** Tell the other tabs whose session it is, and that it has new tokens; `null`: it is over. @param {string | number | null} user */
+  mark(user) {
     try {
-      if (userId === null) this.#storage.removeItem(this.sessionKey);
-      else this.#storage.setItem(this.sessionKey, `${userId}:${newId()}`);
+      if (user === null) this.#storage.removeItem(this.sessionKey);
+      else this.#storage.setItem(this.sessionKey, `${user}:${newId()}`);
     } catch {
       // Storage is full: the server forgives a second refresh within thirty seconds.
     }
@@ -109,19 +112,15 @@ export class Http {
    * @returns {Promise<any>}
    */
   async request(method, path, body) {
-    const stamp = this.stamp;
-    try {
+    for (let renewals = 0; ; renewals += 1) {
+      const { stamp } = this;
       try {
         return await this.once(method, path, body);
       } catch (error) {
-        if (asError(error).status !== 401 || !RENEWABLE.has(asError(error).code)) throw error;
+        const { status, code } = asError(error);
+        if (status !== 401 || !RENEWABLE.has(code) || renewals === RENEWALS) throw this.#judged(error, stamp);
         await this.renew(stamp);
-        return await this.once(method, path, body);
       }
-    } catch (error) {
-      const { status, code } = asError(error);
-      if (status === 401 && code !== "INVALID_CREDENTIALS") this.#ended(asError(error));
-      throw error;
     }
   }
 
@@ -131,19 +130,38 @@ export class Http {
    */
   async renew(stamp) {
     if (this.stamp !== stamp) return;
-    const swap = async () => {
-      if (this.stamp !== stamp) return; // another tab was faster
-      await this.once("POST", "/auth/refresh");
-      this.mark(Number(stamp.split(":")[0]) || 0);
-    };
-    this.#renewing ??= Promise.resolve(this.locks ? this.locks.request(`${this.sessionKey}:refresh`, swap) : swap());
+    this.#renewing ??= this.#swapAlone(stamp);
     try {
       await this.#renewing;
     } catch (error) {
-      if (asError(error).status === 401) this.#ended(asError(error));
-      throw error;
+      throw this.#judged(error, stamp);
     } finally {
       this.#renewing = undefined;
     }
+  }
+
+  /** @param {string} stamp @returns {Promise<void>} */
+  async #swapAlone(stamp) {
+    const swap = async () => {
+      if (this.stamp !== stamp) return;
+      await this.once("POST", "/auth/refresh");
+      this.mark(stamp.split(":")[0] || "?");
+    };
+    if (!this.locks) return swap();
+    const name = `${this.sessionKey}:refresh`;
+    const isMine = await this.locks.request(name, { ifAvailable: true }, async (lock) => {
+      if (!lock) return false;
+      await new Promise((go) => setTimeout(go, STORAGE_MS));
+      await swap();
+      return true;
+    });
+    if (!isMine) await this.locks.request(name, () => {}); // another tab is at it; when it is done there are new tokens
+  }
+
+  /** Whether a refusal ends the session: not if another tab has begun a new one meanwhile. @param {unknown} error @param {string} stamp */
+  #judged(error, stamp) {
+    const { status, code } = asError(error);
+    if (status === 401 && code !== "INVALID_CREDENTIALS" && this.stamp === stamp) this.#ended(asError(error));
+    return error;
   }
 }

@@ -1,4 +1,4 @@
-/** The socket. */
+/** A socket that comes back: with jitter, when the server says, and as the session has it. */
 
 import { now } from "./clock.js";
 import { DuologueError, asError } from "./errors.js";
@@ -13,7 +13,6 @@ const SUSPICION_MS = 3_000; // for a pong when the network says it has changed
 const FIRST_RETRY_MS = 300;
 const LONGEST_RETRY_MS = 30_000;
 
-/** A socket that comes back: with jitter, when the server says, and as the session has it. */
 export class Link {
   #http;
   #path;
@@ -47,7 +46,7 @@ export class Link {
     this.#wanted = true;
     globalThis.addEventListener?.("online", this.#nudge);
     globalThis.addEventListener?.("offline", this.#nudge);
-    globalThis.document?.addEventListener("visibilitychange", this.#nudge);
+    globalThis.document?.addEventListener("visibilitychange", this.#seen);
     this.#attempts = 0;
     this.#open();
   }
@@ -56,7 +55,7 @@ export class Link {
     this.#wanted = false;
     globalThis.removeEventListener?.("online", this.#nudge);
     globalThis.removeEventListener?.("offline", this.#nudge);
-    globalThis.document?.removeEventListener("visibilitychange", this.#nudge);
+    globalThis.document?.removeEventListener("visibilitychange", this.#seen);
     clearTimeout(this.#timer);
     const socket = this.#socket;
     this.#socket = undefined;
@@ -138,10 +137,11 @@ export class Link {
 
   /** The network or the page has changed: do not trust the socket, do not wait any longer for the next. */
   #nudge = () => {
-    if (globalThis.document?.visibilityState === "hidden") return;
     if (this.state === "online") this.#probe(SUSPICION_MS);
     else if (!this.#socket && this.#wanted && now() >= this.#notBefore) this.#open();
   };
+
+  #seen = () => globalThis.document.visibilityState === "visible" && this.#nudge();
 
   /** @param {number} code @param {string} reason @param {string} stamp the session's when it was opened */
   #closed(code, reason, stamp) {

@@ -1,4 +1,7 @@
-/** What is not acknowledged. */
+/**
+ * Messages until they are acknowledged, kept in the storage under a key each, so that tabs do not write over each other.
+ * Each tab sends its own, and holds a lock as long as it lives; whoever gets that lock afterwards takes over.
+ */
 
 import { deferred, newId, nextOrder, now } from "./clock.js";
 import { DuologueError, PASSING } from "./errors.js";
@@ -6,18 +9,18 @@ import { DuologueError, PASSING } from "./errors.js";
 /** @import { Http } from "./http.js" */
 /** @import { Message, Pending, Store } from "./types.js" */
 
+const ACK_MS = 15_000;
+const TRIES = 5; // of a message that the link takes and nobody answers
 const OUTBOX_ENTRIES = 1_000;
 const OUTBOX_CHARACTERS = 1_000_000; // browsers give a site five million
 
 /**
  * @typedef {Pending & {order: number, owner: string}} Kept as it stands in the storage
- * @typedef {Kept & {isUnderWay: boolean, isInDoubt: boolean, tries: number} & Deferred<Message>} Entry `isInDoubt`: it may be stored already
+ * @typedef {Kept & {way: Way | undefined, isInDoubt: boolean, tries: number, timer?: ReturnType<typeof setTimeout>} &
+ *   Deferred<Message>} Entry `isInDoubt`: it may be stored already
+ * @typedef {"socket" | "http"} Way by which it is under way
  */
 
-/**
- * Messages until they are acknowledged, kept in the storage under a key each, so that tabs do not write over each other.
- * Each tab sends its own, and holds a lock as long as it lives; whoever gets that lock afterwards takes over.
- */
 export class Outbox {
   #http;
   #storage;
@@ -29,6 +32,8 @@ export class Outbox {
   #characters = 0;
   #entries = 0;
   #pausedUntil = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
   /** @type {AbortController | undefined} */
   #life;
   /** @type {Set<string>} tabs whose end is awaited */
@@ -36,9 +41,9 @@ export class Outbox {
 
   /**
    * @param {Http} http @param {Store} storage
-   * @param {{deliver: (entry: Entry) => boolean, adopted: (entry: Entry) => void,
-   *   acknowledged: (entry: Entry, message: Message) => void,
-   *   failed: (entry: Entry, error: DuologueError) => void}} listener `deliver`: false to be asked again later
+   * @param {{deliver: (entry: Entry) => Way | undefined, adopted: (entry: Entry) => void,
+   *   acknowledged: (entry: Entry, message: Message) => void, failed: (entry: Entry, error: DuologueError) => void,
+   *   unanswered: () => void}} listener `deliver`: nothing to be asked again later; `unanswered`: the link is dead
    */
   constructor(http, storage, listener) {
     this.#http = http;
@@ -63,17 +68,23 @@ export class Outbox {
   detach(error) {
     globalThis.removeEventListener?.("storage", this.#written);
     this.#life?.abort();
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#pausedUntil = 0;
     const entries = [...this.#rooms.values()].flat();
     this.#rooms.clear();
     this.#watched.clear();
     this.#characters = this.#entries = 0;
     this.#prefix = "";
-    for (const entry of entries) entry.reject(error);
+    for (const entry of entries) {
+      clearTimeout(entry.timer);
+      entry.reject(error);
+    }
   }
 
-  /** Throw away what waits: its writer has signed out. */
+  /** Throw away what waits, of other tabs too: its writer has signed out. */
   clear() {
-    for (const entry of [...this.#rooms.values()].flat()) this.#forget(entry);
+    for (const { clientId } of this.#stored()) this.#storage.removeItem(this.#prefix + clientId);
   }
 
   /** @param {string} roomId @returns {Entry[]} */
@@ -102,19 +113,26 @@ export class Outbox {
   /** Send what can be sent, of one room or of all; a room's next message waits for the answer to the one before. */
   pump(roomId = "") {
     const wait = this.#pausedUntil - now();
-    if (wait > 0) return; // the timer of the pause comes
+    if (wait > 0) {
+      this.#timer ??= setTimeout(() => {
+        this.#timer = undefined;
+        this.pump(); // which looks again: timers come early
+      }, wait);
+      return;
+    }
     for (const [id, [entry]] of this.#rooms) {
-      if (!entry || entry.isUnderWay || (roomId && id !== roomId)) continue;
-      if (this.#listener.deliver(entry)) {
-        entry.isUnderWay = entry.isInDoubt = true;
-        entry.tries += 1;
-      }
+      if (!entry || entry.way || (roomId && id !== roomId)) continue;
+      entry.way = this.#listener.deliver(entry);
+      if (!entry.way) continue;
+      entry.isInDoubt = true;
+      entry.tries += 1;
+      if (entry.way === "socket") entry.timer = setTimeout(() => this.#unanswered(entry), ACK_MS);
     }
   }
 
   /** The socket is gone, and whatever was under way on it; answers by HTTP still come. */
   interrupted() {
-    for (const [entry] of this.#rooms.values()) if (entry) entry.isUnderWay = false;
+    for (const [entry] of this.#rooms.values()) if (entry?.way === "socket") this.#rest(entry);
   }
 
   /** @param {string} clientId @param {string} roomId @returns {Entry | undefined} */
@@ -132,7 +150,7 @@ export class Outbox {
 
   /** A refusal: for good, or for now. @param {Entry} entry @param {DuologueError} error */
   refuse(entry, error) {
-    entry.isUnderWay = false;
+    this.#rest(entry);
     if (!PASSING.has(error.code)) {
       if (!this.#forget(entry)) return;
       this.#listener.failed(entry, error);
@@ -142,7 +160,19 @@ export class Outbox {
     }
     const wait = Math.max(50, (error.retryAfter ?? 1) * 1_000) * (1 + Math.random() / 4);
     this.#pausedUntil = Math.max(this.#pausedUntil, now() + wait);
-    setTimeout(() => this.pump(), wait + 1);
+    this.pump();
+  }
+
+  /** It is under way no more. @param {Entry} entry */
+  #rest(entry) {
+    clearTimeout(entry.timer);
+    entry.way = undefined;
+  }
+
+  /** @param {Entry} entry */
+  #unanswered(entry) {
+    if (entry.tries < TRIES) this.#listener.unanswered();
+    else this.refuse(entry, new DuologueError("NO_ANSWER", "The server does not answer."));
   }
 
   /** @param {Entry} entry */
@@ -150,7 +180,7 @@ export class Outbox {
     const entries = this.#rooms.get(entry.roomId) ?? [];
     this.#rooms.set(entry.roomId, entries);
     let place = entries.length;
-    while (place && entries[place - 1].order > entry.order && !entries[place - 1].isUnderWay) place -= 1;
+    while (place && entries[place - 1].order > entry.order && !entries[place - 1].way) place -= 1;
     entries.splice(place, 0, entry);
     this.#entries += 1;
     this.#characters += entry.content.length;
@@ -168,6 +198,7 @@ export class Outbox {
     const entries = this.of(entry.roomId);
     const place = entries.indexOf(entry);
     if (place < 0) return false;
+    this.#rest(entry);
     entries.splice(place, 1);
     if (!entries.length) this.#rooms.delete(entry.roomId);
     this.#entries -= 1;
@@ -224,7 +255,7 @@ const lockOf = (tab) => `duologue:tab:${tab}`;
 
 /** @param {Kept} kept @returns {Entry} */
 function asEntry(kept) {
-  return { ...kept, ...deferred(), isUnderWay: false, isInDoubt: false, tries: 0 }; // without `await` one hears `failed`
+  return { ...kept, ...deferred(), way: undefined, isInDoubt: false, tries: 0 }; // without `await` one hears `failed`
 }
 
 /** @param {string | null} text @returns {Kept | undefined} */
