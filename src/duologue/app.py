@@ -29,16 +29,21 @@ from duologue.chat.routes import router as conversation_router
 from duologue.chat.search import SearchIndexer, SearchService
 from duologue.chat.search_store import SearchStore
 from duologue.chat.service import ConversationService
-from duologue.chat.store import ConversationStore, Membership, RoomRow
+from duologue.chat.store import ConversationStore, Membership
 from duologue.chat.watermarks import Watermarks
 from duologue.chat.watermarks_store import Moved, WatermarkStore
+from duologue.cluster.broker import Broker, Ears
+from duologue.cluster.memory import MemoryBroker
+from duologue.cluster.nodes import Nodes
 from duologue.config import Settings
+from duologue.database.installation import installation
 from duologue.mail.feature import build_mail
 from duologue.mail.smtp import SmtpConfig
 from duologue.operations.body import JsonBody
 from duologue.operations.edge import Edge, exception_handlers
 from duologue.operations.health import Readiness, health_router
 from duologue.operations.http import HttpProtocol
+from duologue.operations.news import News
 from duologue.operations.refusals import Refusals
 from duologue.presence.directory import Directory
 from duologue.presence.leases_store import LeaseStore
@@ -48,6 +53,7 @@ from duologue.presence.store import PresenceStore
 from duologue.realtime.drain import drain
 from duologue.realtime.hub import Hub
 from duologue.realtime.lobby import Lobby
+from duologue.realtime.mending import Mender
 from duologue.realtime.outbox import Flusher
 from duologue.realtime.peers import Peers
 from duologue.realtime.server import Handshaker, socket_protocol
@@ -106,13 +112,21 @@ class Application:
         """Make everything and serve; returns when requests are answered."""
         settings = self.settings
         loop = asyncio.get_running_loop()
+        node_id = UUID(int=uuid7().int)
+        nodes = Nodes(node_id, loop.time)
+        self.broker = broker = await self._make_broker(node_id)
         presence_store = PresenceStore(self.pool)
-        lease_store = LeaseStore(self.pool, UUID(int=uuid7().int))
-        self.presence = PresenceService(presence_store, lease_store, self.clock)
+        self.presence = PresenceService(
+            presence_store,
+            LeaseStore(self.pool, node_id),
+            self.clock,
+            living=nodes.live,
+            wrote=lambda came, went: self.news.moved(came, went),
+        )
         directory = Directory(presence_store, self.presence, is_open=settings.directory == "open")
         self.wheel = Wheel(loop.time)
         self.sockets = Sockets(self.wheel, Flusher(loop), self.presence, self.clock, settings.rate_limits)
-        lobby = Lobby(self.sockets)
+        lobby = Lobby(self.sockets, broker)
         board = UserBoard(self.sockets, directory)
         peers = Peers(self.presence)
         self.presence.listen(board.changed)
@@ -131,16 +145,12 @@ class Application:
                     lobby.refresh(mark.room_id, [mark.user_id])
 
         def changed(change: Change, membership: Membership) -> None:
-            hub.changed(change)
+            hub.changed(change, membership)
             if change.is_newest:
                 lobby.refresh(change.room_id, [membership.user1_id, membership.user2_id])
 
-        def room_opened(row: RoomRow) -> None:
-            lobby.room_opened(row)
-            board.met(row.user1_id, row.user2_id)
-
         self.watermarks = Watermarks(WatermarkStore(self.pool), moved)
-        hub = Hub(self.watermarks.delivered)
+        hub = Hub(self.watermarks.delivered, broker)
         self.journal_store = JournalStore(self.pool)
         self.journal = Journal(self.journal_store, deliver)
         conversations = ConversationService(
@@ -149,12 +159,15 @@ class Application:
             self.journal,
             self.watermarks,
             self.presence,
-            room_opened=room_opened,
+            room_opened=lambda row: self.news.room_opened(row),
             changed=changed,
         )
         search = SearchService(search_store, conversations.peer_view)
-        blocks = BlockService(BlockStore(self.pool), hub.set_blocked)
+        blocks = BlockService(
+            BlockStore(self.pool), lambda room_id, user_id, blocked: self.news.blocked(room_id, user_id, blocked)
+        )
         lobby.conversations = conversations
+        self.mender = hub.mending = Mender(hub, conversations, broker, self.journal.under_way)
 
         self.mail = build_mail(
             self.pool,
@@ -188,6 +201,21 @@ class Application:
         )
         self.auth.events.on_ended(self.sockets.end_session)
         self.auth.events.on_refreshed(self.sockets.extend_session)
+        self.news = News(
+            broker,
+            nodes,
+            revocations=self.auth.revocations,
+            sockets=self.sockets,
+            hub=hub,
+            lobby=lobby,
+            board=board,
+            presence=self.presence,
+            look=self.mender.look,
+            stirred=conversations.stirred,
+            clock=self.clock,
+        )
+        self.auth.events.on_ended_here(self.news.session_ended)
+        self.auth.events.on_refreshed(self.news.session_refreshed)
         self.readiness = Readiness(self.pool)
 
         refusals = Refusals(settings.trusted_proxies, loop.time)
@@ -250,6 +278,10 @@ class Application:
                 timeout_graceful_shutdown=5,
             )
         )
+        await broker.start(Ears(hub.heard, lobby.heard, self.news.heard, self.news.link_changed))
+        if not broker.alone:
+            self.mender.start()
+            self.news.start()
         self.wheel.start()
         await self.presence.start()
         self.journal.start()
@@ -260,11 +292,21 @@ class Application:
         up = asyncio.create_task(self.server.up.wait())
         await asyncio.wait((up, self._serving), return_when=asyncio.FIRST_COMPLETED)
 
+    async def _make_broker(self, node_id: UUID) -> Broker:
+        if self.settings.nats_url is None:
+            return MemoryBroker()
+        from duologue.cluster.nats import NatsBroker  # one node does without what this brings along
+
+        return NatsBroker(self.settings.nats_url, f"duologue.{await installation(self.pool)}", f"duologue-{node_id}")
+
     async def stop(self) -> None:
         """Drain: be left out by balancers, tell sockets to come back, commit what is queued, let go of everything."""
         self.readiness.draining = True
         async with contextlib.AsyncExitStack() as stack:
             stack.push_async_callback(self.journal_store.close)
+            stack.push_async_callback(self.broker.stop)
+            stack.push_async_callback(self.mender.stop)
+            stack.push_async_callback(self.news.stop)
             stack.push_async_callback(self.search_indexer.stop)
             stack.push_async_callback(self.watermarks.stop)
             stack.push_async_callback(self.presence.stop)

@@ -3,6 +3,7 @@
 import pytest
 
 from duologue.chat.store import Membership
+from duologue.cluster.memory import MemoryBroker
 from duologue.realtime.hub import Hub
 from tests.harness.joining import delete, joined, multiplexed, send
 
@@ -137,11 +138,11 @@ async def test_a_block_during_a_handshake_holds():
         user_id, listens = 1, False
 
     before = Membership(1, 2, 0, 0, 0, 0, 0, 0, blocked1=False, blocked2=False)
-    hub = Hub(lambda room_id, user_id, seq: None)
+    hub = Hub(lambda room_id, user_id, seq: None, MemoryBroker())
     hub.set_blocked("room", 1, True)
     assert hub.join("room", Joining(), before).blocked == {1}
 
     blocked = Membership(1, 2, 0, 0, 0, 0, 0, 0, blocked1=True, blocked2=True)
-    hub = Hub(lambda room_id, user_id, seq: None)
+    hub = Hub(lambda room_id, user_id, seq: None, MemoryBroker())
     hub.set_blocked("room", 1, False)
     assert hub.join("room", Joining(), blocked).blocked == {2}

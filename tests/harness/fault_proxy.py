@@ -88,6 +88,7 @@ class FaultProxy:
         self._links: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self.port = 0
+        self.is_cut = False
         self.cuts: Counter[Phase] = Counter()
 
     async def __aenter__(self) -> Self:
@@ -102,6 +103,16 @@ class FaultProxy:
             link.cancel()
         await asyncio.gather(*self._links, return_exceptions=True)
 
+    def cut(self) -> None:
+        """End every connection now, and take no new one until `mend`."""
+        self.is_cut = True
+        for link in list(self._links):
+            link.cancel()
+
+    def mend(self) -> None:
+        """Take connections again."""
+        self.is_cut = False
+
     def plan(self, number: int) -> Plan:
         """Of the n-th connection."""
         return self._planner(random.Random(f"{self._seed}-{number}"))
@@ -114,6 +125,8 @@ class FaultProxy:
 
     async def _run(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, plan: Plan) -> None:
         try:
+            if self.is_cut:
+                raise ConnectionRefusedError
             server = await asyncio.open_connection("127.0.0.1", self._target)
         except OSError:
             hang_up(writer, reset=True)

@@ -15,19 +15,24 @@ class SessionEvents:
 
     def __init__(self) -> None:
         self._on_ended: list[Callable[[UUID, str], None]] = []
+        self._on_ended_here: list[Callable[[UUID, str], None]] = []
         self._on_refreshed: list[Callable[[UUID, int], None]] = []
 
     def on_ended(self, listener: Callable[[UUID, str], None]) -> None:
-        """Hear of every session that ends, here or (within a minute) on another node: its id and the reason."""
+        """Hear of every session that ends, here or on another node: its id and the reason."""
         self._on_ended.append(listener)
+
+    def on_ended_here(self, listener: Callable[[UUID, str], None]) -> None:
+        """Hear of the sessions that this node ended, to tell the others."""
+        self._on_ended_here.append(listener)
 
     def on_refreshed(self, listener: Callable[[UUID, int], None]) -> None:
         """Hear of every refresh made here: the session's id, and when its new access token runs out (epoch seconds)."""
         self._on_refreshed.append(listener)
 
-    def ended(self, session_id: UUID, reason: str) -> None:
-        """Tell that a session is over."""
-        for listener in self._on_ended:
+    def ended(self, session_id: UUID, reason: str, *, here: bool) -> None:
+        """Tell that a session is over; `here`: that this node has ended it."""
+        for listener in (*self._on_ended, *(self._on_ended_here if here else ())):
             _call(listener, session_id, reason)
 
     def refreshed(self, session_id: UUID, expires_at: int) -> None:

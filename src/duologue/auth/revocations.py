@@ -1,7 +1,7 @@
 """Sessions that ended while tokens of theirs may still be valid: known in memory, asked on every request."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -44,11 +44,12 @@ class Revocations:
         return session_id in self._forget_at
 
     def revoke(self, session_id: UUID, reason: str) -> None:
-        """Believe no token of this session from now on, and tell the listeners, once. Also for other nodes' news."""
-        if session_id in self._forget_at:
-            return
-        self._forget_at[session_id] = self._clock() + ACCESS_LIFETIME + MARGIN
-        self._events.ended(session_id, reason)
+        """Believe no token of this session from now on, and tell the listeners and the other nodes, once."""
+        self._revoke(session_id, reason, here=True)
+
+    def learn(self, session_id: UUID, reason: str) -> None:
+        """Likewise, for a session that another node has ended."""
+        self._revoke(session_id, reason, here=False)
 
     async def start(self) -> None:
         """Know what the table knows, then look again every minute."""
@@ -68,8 +69,20 @@ class Revocations:
         async with self._pool.acquire() as conn:
             ended = await self._store.ended_since(conn, now - ACCESS_LIFETIME - MARGIN)
         for session_id, _, reason in ended:
-            self.revoke(session_id, reason)
+            self.learn(session_id, reason)
         self._forget_at = {id_: at for id_, at in self._forget_at.items() if at > now}
+
+    async def expiries(self, session_ids: Sequence[UUID]) -> dict[UUID, int]:
+        """When the newest access token of each live session runs out, in seconds since the epoch."""
+        async with self._pool.acquire() as conn:
+            rotated = await self._store.rotated(conn, session_ids)
+        return {id_: int((moment + ACCESS_LIFETIME).timestamp()) for id_, moment in rotated}
+
+    def _revoke(self, session_id: UUID, reason: str, *, here: bool) -> None:
+        if session_id in self._forget_at:
+            return
+        self._forget_at[session_id] = self._clock() + ACCESS_LIFETIME + MARGIN
+        self._events.ended(session_id, reason, here=here)
 
     async def _run(self) -> None:
         while True:

@@ -1,5 +1,6 @@
 """The SQL of sessions. A session is one row, and one statement decides what a refresh token is worth."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -64,6 +65,7 @@ WHERE user_id = $1 AND ended_at IS NULL AND absolute_expires_at > $2 AND rotated
 ORDER BY last_used_at DESC, id
 """
 ENDED_SINCE = "SELECT id, user_id, end_reason FROM sessions WHERE ended_at > $1"
+ROTATED = "SELECT id, rotated_at FROM sessions WHERE id = ANY ($1::uuid[]) AND ended_at IS NULL"
 SWEEP = "DELETE FROM sessions WHERE ended_at < $1 OR absolute_expires_at < $1"
 
 
@@ -164,6 +166,10 @@ class SessionStore:
     async def ended_since(self, conn: asyncpg.Connection, moment: datetime) -> list[tuple[UUID, int, str]]:
         """Sessions that ended after `moment`: id, user and reason."""
         return [(row[0], row[1], row[2]) for row in await conn.fetch(ENDED_SINCE, moment)]
+
+    async def rotated(self, conn: asyncpg.Connection, session_ids: Sequence[UUID]) -> list[tuple[UUID, datetime]]:
+        """When each of these, if it is live, was last refreshed."""
+        return [(row[0], row[1]) for row in await conn.fetch(ROTATED, list(session_ids))]
 
     async def sweep(self, conn: asyncpg.Connection, before: datetime) -> None:
         """Drop sessions that have been over for long."""

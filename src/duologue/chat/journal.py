@@ -1,8 +1,9 @@
 """The journal: every message goes through here into PostgreSQL, many in one commit, before anyone sees it."""
 
 import asyncio
+import itertools
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 import structlog
@@ -83,6 +84,7 @@ class Journal:
         self._deliver = deliver
         self._queue: deque[Entry] = deque()
         self._queue_bytes = 0
+        self._under_way: tuple[list[Entry], list[Entry]] = ([], [])
         self._retries: dict[tuple[str, int, str], list[Entry]] = {}
         self._wake = asyncio.Event()
         self._taken = 0
@@ -118,6 +120,10 @@ class Journal:
         """Entries waiting for a commit."""
         return len(self._queue)
 
+    def under_way(self) -> Iterable[Entry]:
+        """Entries that may be stored and are not delivered yet."""
+        return itertools.chain(*self._under_way)
+
     def append(self, entry: Entry) -> None:
         """Queue an entry; its origin hears what became of it. Raises `BUSY` when the queue is full."""
         if self._closing or len(self._queue) >= QUEUE_ROWS or self._queue_bytes + entry.size > QUEUE_BYTES:
@@ -148,6 +154,7 @@ class Journal:
                 await self._wake.wait()
                 continue
             batch = self._take()
+            self._under_way = (finished, batch)
             commit = asyncio.ensure_future(self._commit(batch))
             # One turn of the loop sends the commit off; PostgreSQL works while the batch before is delivered.
             await asyncio.sleep(0)

@@ -1,7 +1,7 @@
 """Rooms and messages: what their members may do with them."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -125,6 +125,19 @@ class ConversationService:
     async def replay(self, room_id: UUID, seq: int, limit: int) -> list[Message]:
         """The first messages behind `seq`, for a member that has entered."""
         return [message_view(row) for row in await self._store.after(room_id, seq, limit)]
+
+    async def memberships(self, room_ids: Sequence[str]) -> dict[str, Membership]:
+        """How far each of these rooms has come."""
+        return await self._store.memberships(room_ids)
+
+    async def behind(self, positions: Mapping[str, int], limit: int) -> dict[str, list[Message]]:
+        """The first messages of each room behind that `seq`, for members that have entered."""
+        found = await self._store.behind(positions, limit)
+        return {room_id: [message_view(row) for row in rows] for room_id, rows in found.items()}
+
+    async def stirred(self, user_ids: Sequence[int], seconds: float) -> list[tuple[str, int, int]]:
+        """Rooms of these users with news of the last `seconds`: id and both members."""
+        return await self._store.stirred(user_ids, seconds)
 
     async def changes(self, room_id: UUID, rev: int, limit: int) -> list[Change]:
         """The first edits and deletions behind `rev`, for a member that has entered."""

@@ -1,6 +1,6 @@
 """The SQL of rooms and messages."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -115,16 +115,29 @@ WHERE r.id IN (SELECT id FROM rooms WHERE user1_id = $1 UNION ALL SELECT id FROM
 ORDER BY coalesce(m.created_at, r.created_at) DESC, r.id DESC
 LIMIT $3
 """
-MEMBERSHIP = """
-SELECT user1_id, user2_id, last_seq, last_rev,
+MEMBERSHIP_COLUMNS = """user1_id, user2_id, last_seq, last_rev,
     user1_read_seq, user2_read_seq, user1_delivered_seq, user2_delivered_seq,
     EXISTS (SELECT FROM blocks WHERE blocker_id = user2_id AND blocked_id = user1_id),
     EXISTS (SELECT FROM blocks WHERE blocker_id = user1_id AND blocked_id = user2_id),
     (SELECT last_seen_at FROM users WHERE id = user1_id), (SELECT last_seen_at FROM users WHERE id = user2_id)
-FROM rooms WHERE id = $1
 """
+MEMBERSHIP = f"SELECT {MEMBERSHIP_COLUMNS} FROM rooms WHERE id = $1"
+MEMBERSHIPS = f"SELECT {MEMBERSHIP_COLUMNS}, id FROM rooms WHERE id = ANY ($1::uuid[])"
 MESSAGE_COLUMNS = "id, seq, sender_id, content, created_at, edited_at, deleted_at"
 AFTER = f"SELECT {MESSAGE_COLUMNS} FROM messages WHERE room_id = $1 AND seq > $2 ORDER BY seq LIMIT $3"
+BEHIND = f"""
+SELECT m.*, w.room_id FROM unnest($1::uuid[], $2::bigint[]) AS w(room_id, seq)
+CROSS JOIN LATERAL (
+    SELECT {MESSAGE_COLUMNS} FROM messages WHERE room_id = w.room_id AND seq > w.seq ORDER BY seq LIMIT $3
+) m ORDER BY w.room_id, m.seq
+"""
+# $2: how many seconds ago it began.
+STIRRED = """
+SELECT r.id, r.user1_id, r.user2_id FROM rooms r LEFT JOIN messages m ON m.room_id = r.id AND m.seq = r.last_seq
+WHERE r.id IN (
+    SELECT id FROM rooms WHERE user1_id = ANY ($1::int[]) UNION ALL SELECT id FROM rooms WHERE user2_id = ANY ($1::int[])
+) AND greatest(r.created_at, m.created_at) > clock_timestamp() - make_interval(secs => $2)
+"""
 BEFORE = f"SELECT {MESSAGE_COLUMNS} FROM messages WHERE room_id = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3"
 
 NEWEST = 2**63 - 1
@@ -156,6 +169,24 @@ class ConversationStore:
         """Who belongs to the room."""
         row = await self._pool.fetchrow(MEMBERSHIP, room_id)
         return Membership(*row) if row else None
+
+    async def memberships(self, room_ids: Sequence[str]) -> dict[str, Membership]:
+        """Who belongs to each of these rooms."""
+        return {str(row[-1]): Membership(*row[:-1]) for row in await self._pool.fetch(MEMBERSHIPS, list(room_ids))}
+
+    async def behind(self, positions: Mapping[str, int], limit: int) -> dict[str, list[MessageRow]]:
+        """The first messages of each room behind that `seq`, oldest first; many rooms in one question."""
+        rooms: dict[str, list[MessageRow]] = {}
+        for row in await self._pool.fetch(BEHIND, list(positions), list(positions.values()), limit):
+            room = str(row[-1])
+            rooms.setdefault(room, []).append(
+                MessageRow(str(row[0]), room, row[2], row[3], row[4], row[1], row[5], row[6])
+            )
+        return rooms
+
+    async def stirred(self, user_ids: Sequence[int], seconds: float) -> list[tuple[str, int, int]]:
+        """Rooms of these users that are new, or have new messages, since that many seconds: id and both members."""
+        return [(str(row[0]), row[1], row[2]) for row in await self._pool.fetch(STIRRED, list(user_ids), seconds)]
 
     async def after(self, room_id: UUID, seq: int, limit: int) -> list[MessageRow]:
         """The first messages behind `seq`, oldest first."""

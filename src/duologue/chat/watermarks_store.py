@@ -60,6 +60,7 @@ class Moved:
 
     room_id: str
     user_id: int
+    peer_id: int
     last_seq: int
     read: int
     delivered: int
@@ -84,10 +85,10 @@ class WatermarkStore:
         )
         moved = []
         for room_id, user1, user2, last, read1, read2, got1, got2, old_read1, old_read2, old_got1, old_got2 in rows:
-            for user_id, read, got, old_read, old_got in (
-                (user1, read1, got1, old_read1, old_got1),
-                (user2, read2, got2, old_read2, old_got2),
+            for user_id, peer_id, read, got, old_read, old_got in (
+                (user1, user2, read1, got1, old_read1, old_got1),
+                (user2, user1, read2, got2, old_read2, old_got2),
             ):
                 if read > old_read or got > old_got:
-                    moved.append(Moved(str(room_id), user_id, last, read, got, read > old_read, got > old_got))
+                    moved.append(Moved(str(room_id), user_id, peer_id, last, read, got, read > old_read, got > old_got))
         return moved

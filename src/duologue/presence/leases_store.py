@@ -7,7 +7,7 @@ import asyncpg
 
 __all__ = ["LEASE_SECONDS", "LeaseStore"]
 
-LEASE_SECONDS = 15.0  # without a heartbeat a node counts as dead, and its users as gone
+LEASE_SECONDS = 11.0  # without a heartbeat a node counts as dead, and with the next beat of another its users are gone
 
 BEAT = """
 INSERT INTO presence_nodes (node_id, beat_at) VALUES ($1, clock_timestamp())
@@ -18,9 +18,12 @@ INSERT INTO presence_leases (user_id, node_id) SELECT unnest($2::int[]), $1 ON C
 """
 GIVE_BACK = "DELETE FROM presence_leases WHERE node_id = $1 AND user_id = ANY ($2::int[])"
 HELD = "SELECT user_id FROM presence_leases WHERE node_id = $1"
+# One array a node: of many users, rows would cost more than what is in them.
 ELSEWHERE = """
-SELECT DISTINCT l.user_id FROM presence_leases l JOIN presence_nodes n ON n.node_id = l.node_id
-WHERE l.node_id <> $1 AND n.beat_at > clock_timestamp() - make_interval(secs => $2)
+SELECT n.node_id, array_agg(l.user_id) FILTER (WHERE l.user_id IS NOT NULL)
+FROM presence_nodes n LEFT JOIN presence_leases l ON l.node_id = n.node_id
+WHERE n.node_id <> $1 AND n.beat_at > clock_timestamp() - make_interval(secs => $2)
+GROUP BY n.node_id
 """
 # A dead node's users were last seen when it last beat. Whoever comes first buries it.
 BURY = """
@@ -63,9 +66,9 @@ class LeaseStore:
         """Whom the table believes here."""
         return {row[0] for row in await self._pool.fetch(HELD, self._node_id)}
 
-    async def elsewhere(self) -> set[int]:
-        """Who has a socket on another living node."""
-        return {row[0] for row in await self._pool.fetch(ELSEWHERE, self._node_id, LEASE_SECONDS)}
+    async def elsewhere(self) -> dict[UUID, set[int]]:
+        """Who has a socket on each of the other living nodes."""
+        return {row[0]: set(row[1] or ()) for row in await self._pool.fetch(ELSEWHERE, self._node_id, LEASE_SECONDS)}
 
     async def bury(self) -> None:
         """End the leases of nodes that died; write down when their users were last seen."""

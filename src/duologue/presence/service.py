@@ -2,8 +2,10 @@
 
 import asyncio
 import itertools
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
+from uuid import UUID
 
 import structlog
 
@@ -15,6 +17,7 @@ from duologue.presence.store import PresenceStore
 __all__ = ["PresenceService"]
 
 LINGER_SECONDS = 5.0  # a reload, or a phone that changes its network, takes less
+SEEN_KEPT = 10_000  # departures elsewhere; older ones are in the database
 SAVE_SECONDS = 2.0  # departures are written together
 
 log = structlog.get_logger("duologue.presence")
@@ -25,14 +28,28 @@ Listener = Callable[[int], None]
 class PresenceService:
     """Counts the sockets of each user on this node and tells listeners of arrivals and departures."""
 
-    def __init__(self, store: PresenceStore, lease_store: LeaseStore, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        store: PresenceStore,
+        lease_store: LeaseStore,
+        clock: Callable[[], datetime],
+        *,
+        living: Callable[[Collection[UUID]], None] = lambda nodes: None,
+        wrote: Callable[[Collection[int], Mapping[int, datetime]], None] = lambda came, went: None,
+    ) -> None:
+        """`living(nodes)` hears which other nodes live; `wrote(came, went)` of comings and goings here, once stored."""
         self._store = store
-        self._leases = Leases(lease_store, self._present, self._changed_elsewhere)
+        self._wrote = wrote
+        self._leases = Leases(
+            lease_store, self._present, self._changed_elsewhere, living=living, wrote=self._wrote_leases
+        )
         self._clock = clock
         self._sockets: dict[int, int] = {}
         # Users without a socket, and when they left: in the order of leaving, since everyone lingers equally long.
         self._leaving: dict[int, tuple[float, datetime]] = {}
         self._seen: dict[int, datetime] = {}
+        self._seen_elsewhere: OrderedDict[int, datetime] = OrderedDict()
+        """When those who left other nodes were last seen: a little ahead of the database."""
         self._unsaved: dict[int, datetime] = {}
         self._listeners: list[Listener] = []
         self._timer: asyncio.TimerHandle | None = None
@@ -52,7 +69,25 @@ class PresenceService:
 
     def last_seen_at(self, user_id: int, stored: datetime | None) -> datetime | None:
         """When the user last left; `stored` is what the database says."""
-        return self._seen.get(user_id, stored)
+        known = [
+            moment
+            for moment in (stored, self._seen.get(user_id), self._seen_elsewhere.get(user_id))
+            if moment is not None
+        ]
+        return max(known, default=None)
+
+    def came_elsewhere(self, node: UUID, user_ids: Collection[int]) -> None:
+        """Another node tells of those who came to it."""
+        self._leases.told(node, user_ids, here=True)
+
+    def went_elsewhere(self, node: UUID, seen: Mapping[int, datetime]) -> None:
+        """Another node tells of those who left it, and when."""
+        for user_id, moment in seen.items():
+            self._seen_elsewhere[user_id] = moment
+            self._seen_elsewhere.move_to_end(user_id)
+        while len(self._seen_elsewhere) > SEEN_KEPT:
+            self._seen_elsewhere.popitem(last=False)
+        self._leases.told(node, seen.keys(), here=False)
 
     def came(self, user_id: int) -> None:
         """A socket of the user opened."""
@@ -89,6 +124,10 @@ class PresenceService:
         self._unsaved |= {user_id: left for user_id, (_, left) in self._leaving.items()}
         self._unsaved |= dict.fromkeys(self._sockets, now)
         await self._save()
+
+    def _wrote_leases(self, came: Collection[int], went: Collection[int]) -> None:
+        now = self._clock()
+        self._wrote(came, {user_id: self._seen.get(user_id, now) for user_id in went})
 
     def _is_here(self, user_id: int) -> bool:
         return user_id in self._sockets or user_id in self._leaving

@@ -270,6 +270,11 @@ class Connection(Reader):
         self.close(Close.TOO_SLOW, retry_hint(1_000, 5_000))
         self._sockets.wheel.put(self, SLOW_CLOSE_SECONDS)
 
+    @property
+    def expires_at(self) -> int:
+        """When the session's last token known here runs out, in seconds since the epoch."""
+        return self._expires_at
+
     def extend(self, expires_at: int) -> None:
         """Live on until that moment, in seconds since the epoch."""
         self._expires_at = max(self._expires_at, expires_at)

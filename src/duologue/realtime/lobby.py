@@ -1,5 +1,6 @@
 """`/rooms`: the caller's rooms, and their news as it happens."""
 
+from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
@@ -9,20 +10,24 @@ import structlog
 from duologue.chat import policy
 from duologue.chat.journal import StoredRoom
 from duologue.chat.service import ConversationService, entry_view
-from duologue.chat.store import RoomRow
+from duologue.cluster.broker import Broker
 from duologue.database.faults import AWAY
 from duologue.errors import AppError, Close, Code
 from duologue.identity import Identity
+from duologue.realtime import parcel
 from duologue.realtime.connection import Connection
 from duologue.realtime.framing import text_frame
 from duologue.realtime.refusal import retry_hint
 from duologue.realtime.sockets import Sockets
-from duologue.wire.frames import RoomsList, RoomUpdate, RoomUpdateData
+from duologue.wire.frames import NewMessage, RoomsList, RoomUpdate, RoomUpdateData
+from duologue.wire.rooms import Message
 
 __all__ = ["Lobby", "LobbySocket"]
 
 HELD = 1_000  # updates while the list is being read
+NEWEST_KEPT = 20_000  # rooms of people who look; of one forgotten, an older message could be shown for a moment
 
+decode = msgspec.json.Decoder(NewMessage).decode
 encode = msgspec.json.Encoder().encode
 log = structlog.get_logger("duologue.lobby")
 
@@ -30,13 +35,16 @@ log = structlog.get_logger("duologue.lobby")
 class Lobby:
     """The lobby sockets of this node, by user."""
 
-    def __init__(self, sockets: Sockets) -> None:
+    def __init__(self, sockets: Sockets, broker: Broker) -> None:
         self.sockets = sockets
+        self.broker = broker
         self.conversations: ConversationService
         """Set once both exist: the conversations tell the lobby of new rooms."""
         self._by_user: dict[int, set[LobbySocket]] = {}
         self._reading: dict[tuple[int, str], bool] = {}
         """A user's rooms that are being read; true where they had other news meanwhile, and must be read again."""
+        self._newest: OrderedDict[tuple[int, str], int] = OrderedDict()
+        """The newest message shown of a user's room, where several nodes tell of it."""
 
     def route(self, connection: Connection, identity: Identity) -> "LobbySocket":
         """The route of a user's lobby socket."""
@@ -44,7 +52,11 @@ class Lobby:
 
     def join(self, user_id: int, socket: "LobbySocket") -> None:
         """Tell this socket of the user's rooms from now on."""
-        self._by_user.setdefault(user_id, set()).add(socket)
+        of_user = self._by_user.get(user_id)
+        if of_user is None:
+            of_user = self._by_user[user_id] = set()
+            self.broker.follow_lobby(user_id)
+        of_user.add(socket)
 
     def leave(self, user_id: int, socket: "LobbySocket") -> None:
         """Tell it no more."""
@@ -52,6 +64,11 @@ class Lobby:
         of_user.discard(socket)
         if not of_user:
             del self._by_user[user_id]
+            self.broker.leave_lobby(user_id)
+
+    def user_ids(self) -> list[int]:
+        """Those who look."""
+        return list(self._by_user)
 
     def deliver(self, stored: Sequence[StoredRoom]) -> None:
         """One update for each room of a commit, to those of its members who look."""
@@ -61,25 +78,46 @@ class Lobby:
             newest = room.entries[-1]
             for user_id, read in ((newest.members.user1_id, room.read1), (newest.members.user2_id, room.read2)):
                 if user_id in self._by_user:
-                    if (user_id, room.room_id) in self._reading:
-                        self._reading[(user_id, room.room_id)] = True
-                    update = RoomUpdateData(
-                        room_id=room.room_id,
-                        last_message=entry_view(newest),
-                        unread=policy.unread(newest.seq, read),
-                        last_seq=newest.seq,
-                    )
-                    self._push(user_id, update)
+                    self._show_message(user_id, entry_view(newest), read)
 
-    def room_opened(self, row: RoomRow) -> None:
+    def heard(self, user_id: int, room_id: str, data: bytes) -> None:
+        """A parcel of another node, of a room of somebody who looks."""
+        told = parcel.unpack(data) if user_id in self._by_user else None
+        if isinstance(told, parcel.Messages):
+            self._show_message(user_id, decode(parcel.payload(told.frames[-1])).data, told.read(user_id))
+        elif (isinstance(told, parcel.Changed) and told.is_newest) or (
+            isinstance(told, parcel.Marked) and told.read_grew and told.user_id == user_id
+        ):
+            self._read(user_id, room_id, whole=False)
+
+    def room_opened(self, room_id: str, user_ids: Iterable[int]) -> None:
         """A new room appears at once for both."""
-        for user_id in (row.user1_id, row.user2_id):
-            self._read(user_id, row.id, whole=True)
+        for user_id in user_ids:
+            self._read(user_id, room_id, whole=True)
 
     def refresh(self, room_id: str, user_ids: Iterable[int]) -> None:
         """Something else of the room changed for these users: what they have read, or its newest message."""
         for user_id in user_ids:
             self._read(user_id, room_id, whole=False)
+
+    def _show_message(self, user_id: int, newest: Message, read: int) -> None:
+        key = (user_id, newest.room_id)
+        if key in self._reading:
+            self._reading[key] = True
+        if not self.broker.alone:
+            if newest.seq <= self._newest.get(key, 0):
+                return  # two nodes' commits may be told in the other order
+            self._newest[key] = newest.seq
+            self._newest.move_to_end(key)
+            if len(self._newest) > NEWEST_KEPT:
+                self._newest.popitem(last=False)
+        update = RoomUpdateData(
+            room_id=newest.room_id,
+            last_message=newest,
+            unread=policy.unread(newest.seq, read),
+            last_seq=newest.seq,
+        )
+        self._push(user_id, update)
 
     def _read(self, user_id: int, room_id: str, *, whole: bool) -> None:
         if user_id not in self._by_user:
@@ -157,6 +195,7 @@ class LobbySocket:
 
     async def _list(self) -> None:
         try:
+            await self._lobby.broker.settled()  # else what another node tells before we are heard would be missed
             rooms = await self._lobby.conversations.rooms(self._user_id)
         except AWAY as error:
             log.warning("the rooms could not be read", reason=type(error).__name__)

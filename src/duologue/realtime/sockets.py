@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Coroutine
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
+from uuid import UUID
 
 from duologue.errors import Close
 from duologue.identity import Identity
@@ -48,7 +49,7 @@ class Sockets:
         """Whether the node drains: nobody is let in any more."""
         self._presence = presence
         self._open: set[Connection] = set()
-        self._by_session: dict[object, set[Connection]] = {}
+        self._by_session: dict[UUID, set[Connection]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._all_closed: asyncio.Event | None = None
 
@@ -72,19 +73,27 @@ class Sockets:
         if self._all_closed is not None and not self._open:
             self._all_closed.set()
 
-    def count(self, session_id: object) -> int:
+    def count(self, session_id: UUID) -> int:
         """The live sockets of a session."""
         return len(self._by_session.get(session_id, ()))
 
-    def end_session(self, session_id: object, reason: str) -> None:
+    def end_session(self, session_id: UUID, reason: str) -> None:
         """Close the sockets of a session that ended."""
         for connection in list(self._by_session.get(session_id, ())):
             connection.close(Close.SESSION_ENDED, reason)
 
-    def extend_session(self, session_id: object, expires_at: int) -> None:
+    def extend_session(self, session_id: UUID, expires_at: int) -> None:
         """The session was refreshed: its sockets live on until the new token runs out."""
         for connection in self._by_session.get(session_id, ()):
             connection.extend(expires_at)
+
+    def expiring(self, before: int) -> list[UUID]:
+        """Sessions with sockets whose last token known here runs out before that moment (epoch seconds)."""
+        return [
+            session_id
+            for session_id, sockets in self._by_session.items()
+            if any(connection.expires_at < before for connection in sockets)
+        ]
 
     def run(self, work: Coroutine[None, None, None], name: str) -> None:
         """Run a task for a socket; it is cancelled when the server stops."""

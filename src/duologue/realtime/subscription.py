@@ -14,9 +14,10 @@ from duologue.chat.store import Membership
 from duologue.chat.watermarks import Watermarks
 from duologue.database.faults import AWAY
 from duologue.errors import AppError, Close, Code
+from duologue.realtime.channel import Channel
 from duologue.realtime.connection import Connection
 from duologue.realtime.framing import text_frame
-from duologue.realtime.hub import Channel, Hub, change_frame
+from duologue.realtime.hub import Hub, change_frame
 from duologue.realtime.outbox import OUTBOX_BYTES
 from duologue.realtime.peers import Peers
 from duologue.realtime.refusal import retry_hint
@@ -161,6 +162,11 @@ class Subscription:
             self._rev = rev
             self._connection.send(frame)
         else:  # it has overtaken another on its way here, or that one was lost: both are in the log
+            self.missed(rev)
+
+    def missed(self, rev: int) -> None:
+        """Changes up to `rev` are in the log, and were not told."""
+        if self._hears_changes and self._rev is not None and rev > self._rev and self._channel is not None:
             self._hears_changes = False
             self._rooms.sockets.run(self._catch_up(self._channel, again=True), "replay of changes")
 
@@ -199,9 +205,7 @@ class Subscription:
             return
         self._typed = now
         frame = text_frame(encode(Typing(TypingData(self.room_id, self.user_id))))
-        for member in self._channel.listeners:
-            if member.user_id != self.user_id:
-                member.hint(frame)
+        self._rooms.hub.typing(self._channel, self._membership, self.user_id, frame)
 
     def read(self, seq: int) -> None:
         """The user has read the room up to `seq`."""
@@ -252,7 +256,11 @@ class Subscription:
                 created_at=entry.created_at,
                 room_id=self.room_id if self.listens else msgspec.UNSET,
             )
-            self._connection.send(text_frame(encode(MessageSent(ack))))
+            frame = text_frame(encode(MessageSent(ack)))
+            if self._channel is None:
+                self._connection.send(frame)
+            else:
+                self._rooms.hub.tell_in_turn(self._channel, entry.seq, self, frame)
 
     def failed(self, entry: Entry, error: AppError) -> None:
         """A message of this socket was refused."""
