@@ -15,6 +15,7 @@ __all__ = [
     "check_data_folder",
     "check_database",
     "check_embedded",
+    "check_nats",
     "check_port",
     "check_python",
     "check_smtp",
@@ -77,6 +78,18 @@ async def check_smtp(host: str | None, port: int, *, secure: bool, user: str | N
         reason = " ".join(str(error).split()) or type(error).__name__
         return Finding("Mail", "wrong", f"{host}:{port} does not take our mail: {reason}")
     return Finding("Mail", "ok", f"{host}:{port} answers")
+
+
+async def check_nats(url: str | None) -> Finding:
+    """Whether NATS answers, and accepts us."""
+    if url is None:
+        return Finding("NATS", "note", "no NATS_URL: there is one node")
+    from duologue.cluster.nats import connect
+
+    try:
+        return Finding("NATS", "ok", f"{await connect(url)} answers")
+    except StartError as error:
+        return Finding("NATS", "wrong", str(error))
 
 
 async def check_embedded(data_dir: Path) -> list[Finding]:
