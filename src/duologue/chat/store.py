@@ -135,7 +135,8 @@ CROSS JOIN LATERAL (
 STIRRED = """
 SELECT r.id, r.user1_id, r.user2_id FROM rooms r LEFT JOIN messages m ON m.room_id = r.id AND m.seq = r.last_seq
 WHERE r.id IN (
-    SELECT id FROM rooms WHERE user1_id = ANY ($1::int[]) UNION ALL SELECT id FROM rooms WHERE user2_id = ANY ($1::int[])
+    SELECT id FROM rooms WHERE user1_id = ANY ($1::int[])
+    UNION ALL SELECT id FROM rooms WHERE user2_id = ANY ($1::int[])
 ) AND greatest(r.created_at, m.created_at) > clock_timestamp() - make_interval(secs => $2)
 """
 BEFORE = f"SELECT {MESSAGE_COLUMNS} FROM messages WHERE room_id = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3"

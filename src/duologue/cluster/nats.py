@@ -33,9 +33,9 @@ log = structlog.get_logger("duologue.nats")
 class Ear:
     """Hands what arrives on a subject to its listener at once.
 
-    nats-py gives a subscription with a callback a task and a queue of its own, 11 µs a message there and back and a
-    task for every room. A subscription with a future is told directly: 4 µs (`bench/cluster.py`). This is such a future,
-    which is never done.
+    nats-py gives a subscription with a callback a task and a queue of its own: 11 µs a message there and back, and a
+    task for every room. A subscription with a future is told directly: 4 µs (docs/decisions/0011). This is such a
+    future, which is never done.
     """
 
     __slots__ = ("_hear",)

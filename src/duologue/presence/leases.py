@@ -35,7 +35,7 @@ class Leases:
     ) -> None:
         """`present()` are this node's users; `changed(user_id)` hears of those who came or went elsewhere.
 
-        `living(nodes)` hears with every beat who else lives; `wrote(came, went)` of this node's users, once it is stored.
+        `living(nodes)` hears with every beat who else lives; `wrote(came, went)` of our users, once it is stored.
         """
         self._store = store
         self._present = present

@@ -83,7 +83,7 @@ class Channel:
         self.held: dict[int, Held] = {}
         """Messages that came before their turn, by `seq`."""
         self.receipts: list[tuple[int, Member, bytes]] = []
-        """What a sender is to be told once everything up to its message was delivered here: `seq`, to whom, the frame."""
+        """Senders to be told once everything up to their message was delivered here: `seq`, to whom, the frame."""
 
     @property
     def is_behind(self) -> bool:
