@@ -273,7 +273,8 @@ export declare class Conversation extends Emitter<ConversationEvents> {
         limit?: number;
     }): Promise<Message[]>;
     /**
-     * Say something. It waits in the outbox until the server has stored it, over interruptions and reloads.
+     * Say something. It waits in the outbox until the server has stored it, over interruptions and reloads. Whoever does not
+     * wait for the promise hears `sent` or `failed`.
      * @param {string} content
      * @returns {Promise<Message>} as it is stored
      */

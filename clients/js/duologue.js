@@ -26,6 +26,11 @@ function deferred() {
   made.promise.catch(() => {});
   return made;
 }
+function refusal(error) {
+  const broken = Promise.reject(error);
+  broken.catch(() => {});
+  return broken;
+}
 class Emitter {
   #handlers = new Map();
   on(event, handler) {
@@ -666,10 +671,14 @@ export class Conversation extends Emitter {
   get pending() {
     return this.#outbox.of(this.roomId).map(asPending);
   }
-  async open({ after } = {}) {
-    if (this.#end) throw this.#end;
+  open({ after } = {}) {
+    if (this.#end) return refusal(this.#end);
     if (!this.#opening) {
-      this.#chat.connect();
+      try {
+        this.#chat.connect();
+      } catch (error) {
+        return refusal(asError(error));
+      }
       this.#opening = deferred();
       if (after !== undefined && this.#timeline.reached === undefined) this.#timeline.start(after, []);
       void this.#place();
@@ -687,17 +696,18 @@ export class Conversation extends Emitter {
     this.#timeline.prepend(page);
     return page;
   }
-  async send(content) {
-    if (this.#end) throw this.#end;
+  send(content) {
     const text = wellFormed(content);
-    if (!text.trim()) throw new DuologueError("EMPTY_CONTENT", "A message has to say something.");
-    if (text.length > CONTENT_LENGTH && [...text].length > CONTENT_LENGTH) {
-      throw new DuologueError("CONTENT_TOO_LONG", "A message has at most 8,000 characters.");
+    try {
+      if (this.#end) throw this.#end;
+      check(text);
+      const entry = this.#outbox.add(this.roomId, text);
+      this._emit("sending", asPending(entry));
+      this.#outbox.pump(this.roomId);
+      return entry.promise;
+    } catch (error) {
+      return refusal(asError(error));
     }
-    const entry = this.#outbox.add(this.roomId, text);
-    this._emit("sending", asPending(entry));
-    this.#outbox.pump(this.roomId);
-    return entry.promise;
   }
   typing() {
     if (!this.isLive || now() - this.#typedAt < TYPING_MS) return;
@@ -730,7 +740,7 @@ export class Conversation extends Emitter {
     this._emit("sent", message);
   }
   _refused(error, isSubscription) {
-    if (isSubscription && !PASSING.has(error.code)) this.#leave(error);
+    if (isSubscription && !PASSING.has(error.code)) this.#refuse(error);
     else if (isSubscription || error.code === "NOT_SUBSCRIBED") {
       this.#isSubscribed = this.isLive = false;
       this.#later("subscribe", (error.retryAfter ?? 0.5) * 1_000, () => this.#subscribe());
@@ -776,8 +786,12 @@ export class Conversation extends Emitter {
     }
   }
   #failed(error, again) {
-    if (!PASSING.has(error.code)) this.#leave(error);
+    if (!PASSING.has(error.code)) this.#refuse(error);
     else if (this.#link.isWanted) this.#later("again", (error.retryAfter ?? 1) * 1_000 * (0.5 + Math.random()), again);
+  }
+  #refuse(error) {
+    this.#leave(error);
+    if (!this.#end) this.#chat._emit("error", error);
   }
   #subscribe() {
     const after = this.#timeline.reached;
@@ -911,6 +925,12 @@ export class Conversation extends Emitter {
     if (this.isPeerTyping === isTyping) return;
     this.isPeerTyping = isTyping;
     this._emit("typing", { userId, isTyping });
+  }
+}
+function check(text) {
+  if (!text.trim()) throw new DuologueError("EMPTY_CONTENT", "A message has to say something.");
+  if (text.length > CONTENT_LENGTH && [...text].length > CONTENT_LENGTH) {
+    throw new DuologueError("CONTENT_TOO_LONG", "A message has at most 8,000 characters.");
   }
 }
 const wellFormed = (text) => text.replace(LONE_SURROGATE, "\ufffd");

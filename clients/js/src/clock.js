@@ -24,3 +24,10 @@ export function deferred() {
   made.promise.catch(() => {});
   return made;
 }
+
+/** A promise that is broken already; whoever does not wait for it is not troubled. @param {Error} error @returns {Promise<never>} */
+export function refusal(error) {
+  const broken = Promise.reject(error);
+  broken.catch(() => {});
+  return broken;
+}

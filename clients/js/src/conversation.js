@@ -1,6 +1,6 @@
 /** A room of two, as this client knows it: where it stands, what is said in it, and how it comes back. */
 
-import { deferred, now } from "./clock.js";
+import { deferred, now, refusal } from "./clock.js";
 import { Emitter } from "./emitter.js";
 import { DuologueError, PASSING, asError } from "./errors.js";
 import { asPending } from "./outbox.js";
@@ -94,10 +94,14 @@ export class Conversation extends Emitter {
    * @param {{after?: number}} [options]
    * @returns {Promise<void>}
    */
-  async open({ after } = {}) {
-    if (this.#end) throw this.#end;
+  open({ after } = {}) {
+    if (this.#end) return refusal(this.#end);
     if (!this.#opening) {
-      this.#chat.connect();
+      try {
+        this.#chat.connect();
+      } catch (error) {
+        return refusal(asError(error));
+      }
       this.#opening = deferred();
       if (after !== undefined && this.#timeline.reached === undefined) this.#timeline.start(after, []);
       void this.#place();
@@ -125,21 +129,23 @@ export class Conversation extends Emitter {
   }
 
   /**
-   * Say something. It waits in the outbox until the server has stored it, over interruptions and reloads.
+   * Say something. It waits in the outbox until the server has stored it, over interruptions and reloads. Whoever does not
+   * wait for the promise hears `sent` or `failed`.
    * @param {string} content
    * @returns {Promise<Message>} as it is stored
    */
-  async send(content) {
-    if (this.#end) throw this.#end;
+  send(content) {
     const text = wellFormed(content);
-    if (!text.trim()) throw new DuologueError("EMPTY_CONTENT", "A message has to say something.");
-    if (text.length > CONTENT_LENGTH && [...text].length > CONTENT_LENGTH) {
-      throw new DuologueError("CONTENT_TOO_LONG", "A message has at most 8,000 characters.");
+    try {
+      if (this.#end) throw this.#end;
+      check(text);
+      const entry = this.#outbox.add(this.roomId, text);
+      this._emit("sending", asPending(entry));
+      this.#outbox.pump(this.roomId);
+      return entry.promise;
+    } catch (error) {
+      return refusal(asError(error));
     }
-    const entry = this.#outbox.add(this.roomId, text);
-    this._emit("sending", asPending(entry));
-    this.#outbox.pump(this.roomId);
-    return entry.promise;
   }
 
   /** Tell the other that the user is typing; call it at every key. */
@@ -196,7 +202,7 @@ export class Conversation extends Emitter {
    * @param {DuologueError} error @param {boolean} isSubscription
    */
   _refused(error, isSubscription) {
-    if (isSubscription && !PASSING.has(error.code)) this.#leave(error);
+    if (isSubscription && !PASSING.has(error.code)) this.#refuse(error);
     else if (isSubscription || error.code === "NOT_SUBSCRIBED") {
       this.#isSubscribed = this.isLive = false;
       this.#later("subscribe", (error.retryAfter ?? 0.5) * 1_000, () => this.#subscribe());
@@ -259,8 +265,14 @@ export class Conversation extends Emitter {
 
   /** Try something again, if that can help. @param {DuologueError} error @param {() => void} again */
   #failed(error, again) {
-    if (!PASSING.has(error.code)) this.#leave(error);
+    if (!PASSING.has(error.code)) this.#refuse(error);
     else if (this.#link.isWanted) this.#later("again", (error.retryAfter ?? 1) * 1_000 * (0.5 + Math.random()), again);
+  }
+
+  /** The server does not let the user in. @param {DuologueError} error */
+  #refuse(error) {
+    this.#leave(error);
+    if (!this.#end) this.#chat._emit("error", error);
   }
 
   #subscribe() {
@@ -426,6 +438,14 @@ export class Conversation extends Emitter {
     if (this.isPeerTyping === isTyping) return;
     this.isPeerTyping = isTyping;
     this._emit("typing", { userId, isTyping });
+  }
+}
+
+/** What the server would refuse. @param {string} text */
+function check(text) {
+  if (!text.trim()) throw new DuologueError("EMPTY_CONTENT", "A message has to say something.");
+  if (text.length > CONTENT_LENGTH && [...text].length > CONTENT_LENGTH) {
+    throw new DuologueError("CONTENT_TOO_LONG", "A message has at most 8,000 characters.");
   }
 }
 
