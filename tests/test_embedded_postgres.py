@@ -16,8 +16,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from duologue.child import Account, run
 from duologue.database.binaries import Binaries, _wheel_and_system, find_binaries, usable_by
-from duologue.database.child import Account, run
 from duologue.database.embedded import EmbeddedPostgres
 from duologue.database.lock import DataLock
 from duologue.database.pool import open_pool

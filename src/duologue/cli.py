@@ -55,14 +55,31 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on (HOST).")] = None,
     port: Annotated[str | None, typer.Option(help="Port to listen on; 0 picks a free one (PORT).")] = None,
     data_dir: Annotated[str | None, typer.Option(help="Folder of the data (DATA_DIR).")] = None,
+    workers: Annotated[int, typer.Option(min=1, max=24, help="Processes that share the port and the work.")] = 1,
 ) -> None:
     """Start everything, on one port."""
     settings = _load({"HOST": host, "PORT": port, "DATA_DIR": data_dir})
     _configure_logging(settings)
     from duologue.operations.banner import print_banner
-    from duologue.serve import run
 
-    _run(run(settings, print_banner))
+    if workers > 1:
+        from duologue.workers import run_workers
+
+        _run(run_workers(settings, workers, print_banner))
+    else:
+        from duologue.serve import run
+
+        _run(run(settings, print_banner))
+
+
+@app.command(hidden=True)
+def worker() -> None:
+    """One of the processes of `serve --workers`; started by it alone."""
+    settings = _load({})
+    _configure_logging(settings)
+    from duologue.workers import work
+
+    _run(work(settings))
 
 
 @app.command()
@@ -191,6 +208,7 @@ async def _diagnose(settings: Settings) -> None:
             if settings.database_url is None
             else checks.check_database(settings.database_url)
         ),
+        await checks.check_nats(settings.nats_url),
         await checks.check_smtp(
             settings.smtp_host,
             settings.smtp_port,

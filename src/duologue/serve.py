@@ -20,7 +20,7 @@ from duologue.database.schema import check_schema, migrate
 from duologue.errors import StartError
 from duologue.operations.banner import Started
 
-__all__ = ["run"]
+__all__ = ["catch_signals", "listen", "outside", "public_url", "run", "serve_until"]
 
 POOL = 10  # connections
 POOL_SECONDS = 3.0
@@ -61,7 +61,7 @@ async def run(settings: Settings, ready: Callable[[Started], None]) -> None:
     starting = asyncio.create_task(postgres.start()) if postgres else None
     try:
         await asyncio.sleep(0)
-        from duologue.app import Application
+        import duologue.app  # noqa: F401 (now, while PostgreSQL comes up)
 
         if starting is not None:
             dsn = await starting
@@ -70,10 +70,13 @@ async def run(settings: Settings, ready: Callable[[Started], None]) -> None:
             assert settings.database_url is not None
             dsn = settings.database_url
             await check_schema(dsn)
-        async with connections(dsn) as pool:
-            application = Application(settings, pool, url, lambda line: print(line, file=sys.stderr, flush=True))
-            await application.start(sockets)
-            ready(
+        await serve_until(
+            stopping,
+            settings,
+            dsn,
+            url,
+            sockets,
+            lambda: ready(
                 Started(
                     version=__version__,
                     url=url,
@@ -83,11 +86,8 @@ async def run(settings: Settings, ready: Callable[[Started], None]) -> None:
                     elsewhere=postgres.elsewhere if postgres else False,
                     production=settings.production,
                 )
-            )
-            await stopping
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(STOP_SECONDS):
-                    await application.stop()
+            ),
+        )
     finally:
         for each in sockets:
             each.close()
@@ -98,10 +98,33 @@ async def run(settings: Settings, ready: Callable[[Started], None]) -> None:
             await postgres.stop()
 
 
+async def serve_until(
+    stopping: asyncio.Future[None],
+    settings: Settings,
+    dsn: str,
+    url: str,
+    sockets: list[socket.socket],
+    ready: Callable[[], object],
+    *,
+    connections: int = POOL,
+) -> None:
+    """One node on a database that is up, from its start to its end."""
+    from duologue.app import Application
+
+    async with pool_of(dsn, connections) as pool:
+        application = Application(settings, pool, url, lambda line: print(line, file=sys.stderr, flush=True))
+        await application.start(sockets)
+        ready()
+        await stopping
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOP_SECONDS):
+                await application.stop()
+
+
 @contextlib.asynccontextmanager
-async def connections(dsn: str) -> AsyncIterator["asyncpg.Pool[Any]"]:
+async def pool_of(dsn: str, size: int) -> AsyncIterator["asyncpg.Pool[Any]"]:
     """The pool, closed in time whatever happens."""
-    pool = await open_pool(dsn, max_size=POOL)
+    pool = await open_pool(dsn, max_size=size)
     try:
         yield pool
     finally:

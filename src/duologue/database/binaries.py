@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from duologue.database.child import Account
+from duologue.child import Account
 from duologue.database.passage import may_pass, may_read
 from duologue.errors import StartError
 

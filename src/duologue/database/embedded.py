@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
+from duologue.child import Child
 from duologue.database.binaries import Binaries, find_binaries, usable_by
-from duologue.database.child import Child
 from duologue.database.home import Home, find_home
 from duologue.database.initialise import DATABASE, OWNER, SUPERUSER, ensure_password, make_cluster
 from duologue.database.lock import DataLock

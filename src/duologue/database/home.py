@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from duologue.database.child import Account
+from duologue.child import Account
 from duologue.database.lock import make_folder
 from duologue.database.passage import may_pass
 from duologue.errors import StartError

@@ -7,8 +7,8 @@ import shutil
 from pathlib import Path
 from typing import Final
 
+from duologue.child import run
 from duologue.database.binaries import Binaries
-from duologue.database.child import run
 from duologue.database.home import Home
 from duologue.errors import StartError
 

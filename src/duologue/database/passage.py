@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from duologue.database.child import Account
+from duologue.child import Account
 
 __all__ = ["may_pass", "may_read"]
 

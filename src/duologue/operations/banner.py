@@ -24,6 +24,8 @@ class Started:
     elsewhere: bool = False
     """Whether root's data had to leave DATA_DIR."""
     production: bool = False
+    workers: int = 1
+    """Processes that serve."""
 
 
 def print_banner(started: Started, stream: TextIO | None = None) -> None:
@@ -33,6 +35,8 @@ def print_banner(started: Started, stream: TextIO | None = None) -> None:
     if started.mailbox:
         rows.append(("Mailbox", f"{started.url}/dev/mailbox"))
     rows.append(("Data", _short(started.data)))
+    if started.workers > 1:
+        rows.append(("Workers", str(started.workers)))
     notes = []
     if started.elsewhere:
         notes.append(
