@@ -147,6 +147,25 @@ def demo(
     _run(_fill_demo(settings, force=force))
 
 
+@app.command()
+def chat(
+    url: Annotated[str, typer.Argument(help="Where the server is.")] = "http://localhost:4000",
+    email: Annotated[str, typer.Option(help="Whom to sign in.")] = "",
+) -> None:
+    """Talk in the terminal. Needs the extra `chat`."""
+    try:
+        from duologue.terminal.app import ChatApp
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "textual":
+            raise
+        raise StartError("The chat in the terminal needs Textual: pip install 'duologue[chat]'.") from None
+    try:
+        screen = ChatApp(url, email)
+    except ValueError as error:
+        raise StartError(f"{error}.") from None
+    screen.run()
+
+
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
 def bench(context: typer.Context) -> None:
     """Measure this machine, from a checkout; `duologue bench --help` lists the measurements."""
