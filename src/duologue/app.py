@@ -39,11 +39,14 @@ from duologue.config import Settings
 from duologue.database.installation import installation
 from duologue.mail.feature import build_mail
 from duologue.mail.smtp import SmtpConfig
+from duologue.operations.admission import Admission
 from duologue.operations.body import JsonBody
+from duologue.operations.descriptors import make_room
 from duologue.operations.edge import Edge, exception_handlers
 from duologue.operations.health import Readiness, health_router
 from duologue.operations.http import HttpProtocol
 from duologue.operations.news import News
+from duologue.operations.memory import available
 from duologue.operations.refusals import Refusals
 from duologue.presence.directory import Directory
 from duologue.presence.leases_store import LeaseStore
@@ -218,6 +221,17 @@ class Application:
         self.auth.events.on_refreshed(self.news.session_refreshed)
         self.readiness = Readiness(self.pool)
 
+        max_sockets = make_room(settings.max_sockets)
+        if max_sockets < settings.max_sockets:
+            log.warning("the system's limit of open files allows fewer sockets than MAX_SOCKETS", sockets=max_sockets)
+        admission = Admission(
+            self.sockets,
+            loop.time,
+            max_sockets=max_sockets,
+            connect_rate=settings.connect_rate,
+            max_memory=settings.max_memory or available() * 3 // 4,
+        )
+        self.wheel.put(admission, 1.0)
         refusals = Refusals(settings.trusted_proxies, loop.time)
         handshaker = Handshaker(
             authenticate=self.auth.authenticator.authenticate,
@@ -228,6 +242,7 @@ class Application:
             rooms=Rooms(conversations, self.journal, self.watermarks, hub, peers, self.sockets),
             lobby=lobby,
             board=board,
+            gate=admission,
         )
         litestar = Litestar(
             route_handlers=[
@@ -266,6 +281,7 @@ class Application:
                     production=settings.production,
                     refusals=refusals,
                     leaving=lambda: self.readiness.draining,
+                    busy=admission.request,
                 ),
                 http=HttpProtocol,
                 ws=socket_protocol(handshaker),  # type: ignore[arg-type]

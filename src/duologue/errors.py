@@ -119,7 +119,7 @@ MEANING: Final[dict[Code, str]] = {
     Code.EMPTY_CONTENT: "A message has to say something.",
     Code.CONTENT_TOO_LONG: "A message has at most 8,000 characters.",
     Code.RATE_LIMITED: "Too much at once; `Retry-After` or `retryMs` says when to go on.",
-    Code.BUSY: "The server has more to store than it can take; try again after the time it names.",
+    Code.BUSY: "The server has more to do than it can take; try again after the time it names.",
     Code.UNAVAILABLE: "The database is away; try again shortly.",
     Code.INTERNAL: "A fault of the server; its log knows the `requestId`.",
 }

@@ -46,6 +46,11 @@ class Settings:
     smtp_pass: str | None
     email_from: str
     trusted_proxies: tuple[Network, ...]
+    max_sockets: int
+    max_memory: int | None
+    """MiB of this process; None: three quarters of what the machine or the container has."""
+    connect_rate: int
+    """Handshakes a second, and as many at once."""
     drain_notice: int
     """Seconds between a /readyz that says no and the first socket that is told to go; by default 5 in production."""
     rate_limits: float

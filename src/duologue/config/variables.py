@@ -157,6 +157,9 @@ VARIABLES: Final[tuple[Variable, ...]] = (
     Variable("SMTP_PASS", "any text is allowed", str, mask=_hidden),
     Variable("EMAIL_FROM", "an address, or `Name <address>`, is allowed", _address),
     Variable("TRUSTED_PROXIES", "IP addresses or networks, separated by commas, are allowed", _networks, ()),
+    Variable("MAX_SOCKETS", "a whole number from 1 to 1000000 is allowed", _whole(1, 1_000_000), 50_000),
+    Variable("MAX_MEMORY", "a whole number of MiB from 64 is allowed", _whole(64, 1 << 30)),
+    Variable("CONNECT_RATE", "a whole number a second from 1 to 1000000 is allowed", _whole(1, 1_000_000), 5_000),
     Variable("DRAIN_NOTICE", "a whole number of seconds from 0 to 10 is allowed", _whole(0, 10)),
     Variable("RATE_LIMITS", "`on`, `off` or a multiplier above 0 is allowed", _rate_limits, 1.0),
 )

@@ -23,6 +23,8 @@ __all__ = ["Edge", "exception_handlers"]
 Header = tuple[bytes, bytes]
 
 SAFE_METHODS = frozenset({"GET", "HEAD"})
+WATCHERS = frozenset({"/healthz", "/readyz", "/metrics"})
+FULL = "This node is full; try again after the time it names."
 UNHEARD_OF = "ASK"
 REFUSED = "refused"
 BY_STATUS = {
@@ -58,14 +60,17 @@ class Edge:
         production: bool,
         refusals: Refusals | None = None,
         leaving: Callable[[], bool] = lambda: False,
+        busy: Callable[[], int] = lambda: 0,
     ) -> None:
         """`origins` are the pages, besides the server's own, that may call with cookies; `refusals` hears of 4xx.
 
         While `leaving`, each answer is the last on its connection: a balancer keeps none that is about to end.
+        `busy` says after how many seconds to come again, or 0; whoever watches the node is let in all the same.
         """
         self._app = app
         self._refusals = refusals
         self._leaving = leaving
+        self._busy = busy
         self._cors = Cors(origins)
         headers = {
             b"x-content-type-options": b"nosniff",
@@ -88,6 +93,9 @@ class Edge:
             return
         request_id = str(uuid7())
         scope["state"]["request_id"] = request_id
+        if scope["path"] not in WATCHERS and (seconds := self._busy()):
+            await _refuse(Code.BUSY, FULL, scope, send, (b"retry-after", b"%d" % seconds), (b"connection", b"close"))
+            return
         asked = dict(scope["headers"])
         cors = self._cors.headers(asked.get(b"origin"))
 
@@ -173,11 +181,11 @@ def _allow_alone(send: Send) -> Send:
     return sent
 
 
-async def _refuse(code: Code, words: str, scope: Scope, send: Send) -> None:
+async def _refuse(code: Code, words: str, scope: Scope, send: Send, *more: Header) -> None:
     """An error without asking the application."""
     scope["state"][REFUSED] = code
     body = encode(ErrorBody(words, code.value, scope["state"]["request_id"]))
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()), *more]
     await send({"type": "http.response.start", "status": STATUS[code], "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": False})
 

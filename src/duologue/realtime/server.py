@@ -98,6 +98,13 @@ class Refused(Protocol):
         """One; `forwarded` is X-Forwarded-For."""
 
 
+class Gate(Protocol):
+    """Whether a node takes one more; asked before anything is done."""
+
+    def handshake(self, under_way: int) -> int:
+        """0, or the seconds after which to come again; `under_way` are being answered."""
+
+
 class Handshaker:
     """Decides what a handshake opens."""
 
@@ -112,6 +119,7 @@ class Handshaker:
         rooms: Rooms,
         lobby: Lobby,
         board: UserBoard,
+        gate: Gate,
     ) -> None:
         """`authenticate` raises `AppError`; `used` hears of every identity that opens a socket.
 
@@ -125,6 +133,8 @@ class Handshaker:
         self._rooms = rooms
         self._lobby = lobby
         self._board = board
+        self.gate = gate
+        self.under_way: set[SocketProtocol] = set()
 
     def refuse(self, code: Code, handshake: Handshake, peer: str) -> None:
         """Leave a trace."""
@@ -205,6 +215,11 @@ class SocketProtocol(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Called by uvicorn, once, with the upgrade request."""
         if self._task is None:
+            under_way = self._handshaker.under_way
+            if seconds := self._handshaker.gate.handshake(len(under_way)):
+                self._refuse(503, "This node is full; try again after the time it names.", Code.BUSY, seconds)
+                return
+            under_way.add(self)
             self._transport.pause_reading()
             self._task = asyncio.create_task(self._upgrade(data), name="handshake")
         else:
@@ -212,7 +227,7 @@ class SocketProtocol(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client went away before it was answered."""
-        self._connections.discard(self)
+        self._leave()
         if self._task is not None:
             self._task.cancel()
 
@@ -248,12 +263,16 @@ class SocketProtocol(asyncio.Protocol):
             return
         if self._transport.is_closing():
             return
-        self._connections.discard(self)
+        self._leave()
         # No await from here on: picows answers the upgrade and the route opens in one turn.
         Parser(connection, V1 if handshake.is_v1 else None).take(self._transport, plain_request(handshake))
         self._transport.resume_reading()
 
-    def _refuse(self, status: int, message: str, code: Code) -> None:
+    def _leave(self) -> None:
+        self._connections.discard(self)
+        self._handshaker.under_way.discard(self)
+
+    def _refuse(self, status: int, message: str, code: Code, retry_after: int = 1) -> None:
         body = json.dumps({"message": message, "code": code.value, "requestId": ""}).encode()
         head = [
             f"HTTP/1.1 {status} {http.HTTPStatus(status).phrase}",
@@ -266,7 +285,7 @@ class SocketProtocol(asyncio.Protocol):
         if status == 426:
             head.append("sec-websocket-version: 13")
         if status == 503:
-            head.append("retry-after: 1")
+            head.append(f"retry-after: {retry_after}")
         self._transport.write("\r\n".join([*head, "", ""]).encode() + body)
         self._transport.close()
 
