@@ -87,12 +87,28 @@ def test_the_environment_goes_before_the_file_and_empty_means_absent(tmp_path):
         ("REFRESH_GRACE", "-1"),
         ("COOKIE_MODE", "lax"),
         ("DIRECTORY", "closed"),
+        ("MAX_SOCKETS", "0"),
+        ("MAX_MEMORY", "63"),
+        ("CONNECT_RATE", "many"),
+        ("DRAIN_NOTICE", "11"),
+        ("METRICS", "short"),
         ("DATA_DIR", "~no-such-user/x"),
     ],
 )
 def test_a_wrong_value_is_one_line_that_names_it_and_what_is_allowed(tmp_path, name, value):
     with pytest.raises(ConfigError, match=rf"^{name}=[^\n]* is not usable: [^\n]+ allowed[^\n]*\.$"):
         load(tmp_path, **{name: value})
+
+
+def test_production_leaves_slowly_and_shows_no_figures_unless_told(tmp_path):
+    settings = load(tmp_path)
+    assert (settings.drain_notice, settings.metrics, settings.metrics_token) == (0, "on", None)
+    settings = load(tmp_path, **PRODUCTION)
+    assert (settings.drain_notice, settings.metrics, settings.metrics_token) == (5, "off", None)
+    token = "t" * 16
+    settings = load(tmp_path, **PRODUCTION, DRAIN_NOTICE="0", METRICS=token)
+    assert (settings.drain_notice, settings.metrics_token) == (0, token)
+    assert ("METRICS", "********", "environment") in describe(settings)
 
 
 def test_passwords_never_show(tmp_path):

@@ -47,6 +47,7 @@ from duologue.operations.health import Readiness, health_router
 from duologue.operations.http import HttpProtocol
 from duologue.operations.news import News
 from duologue.operations.memory import available
+from duologue.operations.metrics import Metrics, Sources, metrics_router
 from duologue.operations.refusals import Refusals
 from duologue.presence.directory import Directory
 from duologue.presence.leases_store import LeaseStore
@@ -128,7 +129,8 @@ class Application:
         )
         directory = Directory(presence_store, self.presence, is_open=settings.directory == "open")
         self.wheel = Wheel(loop.time)
-        self.sockets = Sockets(self.wheel, Flusher(loop), self.presence, self.clock, settings.rate_limits)
+        flusher = Flusher(loop)
+        self.sockets = Sockets(self.wheel, flusher, self.presence, self.clock, settings.rate_limits)
         lobby = Lobby(self.sockets, broker)
         board = UserBoard(self.sockets, directory)
         peers = Peers(self.presence)
@@ -155,7 +157,8 @@ class Application:
         self.watermarks = Watermarks(WatermarkStore(self.pool), moved)
         hub = Hub(self.watermarks.delivered, broker)
         self.journal_store = JournalStore(self.pool)
-        self.journal = Journal(self.journal_store, deliver)
+        metrics = Metrics(loop.time)
+        self.journal = Journal(self.journal_store, deliver, metrics.committed)
         conversations = ConversationService(
             ConversationStore(self.pool),
             ChangesStore(self.pool),
@@ -244,6 +247,16 @@ class Application:
             board=board,
             gate=admission,
         )
+        metrics.sources = Sources(
+            sockets=lambda: len(self.sockets),
+            handshakes=lambda: len(handshaker.under_way),
+            rooms=lambda: len(hub),
+            queued=lambda: self.journal.depth,
+            frames=lambda: flusher.frames,
+            refused=lambda: {**admission.counts(), **refusals.noted},
+            draining=lambda: self.readiness.draining,
+            mails=self.mail.outbox.waiting,
+        )
         litestar = Litestar(
             route_handlers=[
                 self.auth.router,
@@ -256,6 +269,7 @@ class Application:
                 client_router(),
                 welcome_router(mailbox=self.mail.router is not None),
                 *([self.mail.router] if self.mail.router else []),
+                *([] if settings.metrics == "off" else [metrics_router(settings.metrics_token)]),
             ],
             dependencies={
                 "identity": Provide(provide_identity),
@@ -263,6 +277,7 @@ class Application:
                 "search": Provide(lambda: search, sync_to_thread=False),
                 "blocks": Provide(lambda: blocks, sync_to_thread=False),
                 "directory": Provide(lambda: directory, sync_to_thread=False),
+                "metrics": Provide(lambda: metrics, sync_to_thread=False),
                 "readiness": Provide(lambda: self.readiness, sync_to_thread=False),
                 **self.auth.dependencies,
             },

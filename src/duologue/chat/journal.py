@@ -79,9 +79,13 @@ class Journal:
     `BUSY`.
     """
 
-    def __init__(self, store: JournalStore, deliver: Deliver) -> None:
+    def __init__(
+        self, store: JournalStore, deliver: Deliver, committed: Callable[[int, float], None] = lambda n, seconds: None
+    ) -> None:
+        """`committed` hears of each commit: how many entries, and how many seconds it took."""
         self._store = store
         self._deliver = deliver
+        self._committed = committed
         self._queue: deque[Entry] = deque()
         self._queue_bytes = 0
         self._under_way: tuple[list[Entry], list[Entry]] = ([], [])
@@ -177,7 +181,9 @@ class Journal:
         """Store the batch, however often PostgreSQL goes away; what it refuses for good is told to its origin."""
         careful = False
         tries = 0
+        loop = asyncio.get_running_loop()
         while True:
+            begun = loop.time()
             try:
                 appended = await (self._store.append_checked(batch) if careful else self._store.append(batch))
             except StoredBefore:
@@ -200,6 +206,7 @@ class Journal:
                 await asyncio.sleep(RETRY_SECONDS[min(tries, len(RETRY_SECONDS) - 1)])
                 tries += 1
             else:
+                self._committed(len(batch), loop.time() - begun)
                 if tries:
                     log.info("PostgreSQL is back", waited=len(self._queue))
                 return self._group(batch, appended), batch

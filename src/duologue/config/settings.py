@@ -51,6 +51,8 @@ class Settings:
     """MiB of this process; None: three quarters of what the machine or the container has."""
     connect_rate: int
     """Handshakes a second, and as many at once."""
+    metrics: str
+    """`on`, `off`, or the token with which `/metrics` is shown; by default off in production."""
     drain_notice: int
     """Seconds between a /readyz that says no and the first socket that is told to go; by default 5 in production."""
     rate_limits: float
@@ -64,6 +66,11 @@ class Settings:
     def production(self) -> bool:
         """Whether the strict rules are in force."""
         return self.environment == "production"
+
+    @property
+    def metrics_token(self) -> str | None:
+        """What `/metrics` wants to see; None: it is open, or not there."""
+        return None if self.metrics in ("on", "off") else self.metrics
 
 
 def load_settings(environ: Mapping[str, str], dotenv: Path | None = None, *, make_secrets: bool = True) -> Settings:
@@ -84,6 +91,8 @@ def load_settings(environ: Mapping[str, str], dotenv: Path | None = None, *, mak
     _fill_mail(values)
     if values["drain_notice"] is None:
         values["drain_notice"] = 5 if values["environment"] == "production" else 0
+    if values["metrics"] is None:
+        values["metrics"] = "off" if values["environment"] == "production" else "on"
     if values["environment"] == "development":
         for name in ("jwt_secret", "jwt_refresh_secret"):
             if values[name] is None:

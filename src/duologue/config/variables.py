@@ -16,6 +16,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 SECRET_BYTES: Final = 32
 """The shortest key for HS256 (RFC 7518 §3.2)."""
+TOKEN_BYTES: Final = 16
 
 
 class ConfigError(StartError):
@@ -130,6 +131,18 @@ def _mask_url(text: str) -> str:
     return re.sub(r"(?i)(password=)[^&\s]+", r"\1********", text)
 
 
+def _metrics(text: str) -> str:
+    if text.lower() in ("on", "off"):
+        return text.lower()
+    if len(text.encode()) < TOKEN_BYTES or not text.isascii() or " " in text:
+        raise ValueError
+    return text
+
+
+def _mask_metrics(text: str) -> str:
+    return text if text in ("on", "off") else "********"
+
+
 SECRET = f"any text of at least {SECRET_BYTES} bytes"
 _DATABASE = "postgresql://user:password@host:5432/name is allowed, with no schema but public"
 
@@ -160,6 +173,12 @@ VARIABLES: Final[tuple[Variable, ...]] = (
     Variable("MAX_SOCKETS", "a whole number from 1 to 1000000 is allowed", _whole(1, 1_000_000), 50_000),
     Variable("MAX_MEMORY", "a whole number of MiB from 64 is allowed", _whole(64, 1 << 30)),
     Variable("CONNECT_RATE", "a whole number a second from 1 to 1000000 is allowed", _whole(1, 1_000_000), 5_000),
+    Variable(
+        "METRICS",
+        f"`on`, `off` or a token of at least {TOKEN_BYTES} characters is allowed",
+        _metrics,
+        mask=_mask_metrics,
+    ),
     Variable("DRAIN_NOTICE", "a whole number of seconds from 0 to 10 is allowed", _whole(0, 10)),
     Variable("RATE_LIMITS", "`on`, `off` or a multiplier above 0 is allowed", _rate_limits, 1.0),
 )

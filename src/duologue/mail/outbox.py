@@ -50,6 +50,10 @@ class MailOutbox:
         self._worker: asyncio.Task[None] | None = None
         self._sending: dict[asyncio.Task[None], Waiting] = {}
 
+    async def waiting(self) -> int:
+        """How many mails are not sent yet, of all nodes."""
+        return await self._store.count()
+
     async def send(
         self,
         conn: asyncpg.Connection,

@@ -46,6 +46,13 @@ class OutboxStore:
         """In the caller's transaction: the mail exists if and only if what it reports does."""
         await conn.execute(self.ADD, mail_id, template, recipient, sealed, now, expires_at)
 
+    COUNT = "SELECT count(*) FROM mail_outbox"
+
+    async def count(self) -> int:
+        """How many wait, also those that are being sent."""
+        number: int = await self._pool.fetchval(self.COUNT)
+        return number
+
     CLAIM = """
         WITH due AS (
             SELECT id FROM mail_outbox WHERE due_at <= $1 ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED

@@ -75,6 +75,10 @@ class Admission:
         """The same for an HTTP request: only memory is counted, for it holds on to nothing else."""
         return self._refuse(Reason.MEMORY, LATER) if self.is_short_of_memory else 0
 
+    def counts(self) -> dict[str, int]:
+        """How many were refused so far, by reason."""
+        return {reason.value: number for reason, number in self.refused.items()}
+
     def visit(self, now: float) -> float:
         """Look at the memory; the wheel comes every second."""
         held = self._memory()

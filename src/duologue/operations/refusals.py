@@ -1,5 +1,6 @@
 """Who was refused what, in the log and in OWASP's vocabulary; a flood of refusals becomes a number."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -41,6 +42,8 @@ class Refusals:
         self._allowance = BURST
         self._at = loop_time()
         self._untold = 0
+        self.noted: Counter[str] = Counter()
+        """All so far, by code."""
 
     def note(
         self,
@@ -53,6 +56,7 @@ class Refusals:
         request_id: str | None = None,
     ) -> None:
         """One refusal. `path` without its query; `forwarded` is X-Forwarded-For."""
+        self.noted[code.value] += 1
         event = EVENTS.get(code)
         if event is None:
             return

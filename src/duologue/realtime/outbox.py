@@ -16,6 +16,8 @@ class Flusher:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._dirty: list[Outbox] = []
+        self.frames = 0
+        """Written to sockets so far."""
 
     def add(self, outbox: "Outbox") -> None:
         """Flush this outbox at the end of the turn."""
@@ -92,6 +94,7 @@ class Outbox:
         transport = self._transport
         if transport.is_closing():
             return
+        self._flusher.frames += len(frames)
         transport.write(frames[0] if len(frames) == 1 else b"".join(frames))
         if transport.get_write_buffer_size() > OUTBOX_BYTES:
             self._too_slow()
