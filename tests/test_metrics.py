@@ -59,6 +59,7 @@ async def test_what_happens_is_counted(server: Node, alice: Person, bob: Person,
         assert during.get(name, 0) - before.get(name, 0) == added, name
     assert during["duologue_refused_total:INVALID_TOKEN"] > before.get("duologue_refused_total:INVALID_TOKEN", 0)
     assert during["duologue_commit_seconds_sum"] > before["duologue_commit_seconds_sum"]
+    assert (during["duologue_broker_up"], during["duologue_broker_dropped_total"]) == (1, 0)
     assert (during["duologue_postgres_up"], during["duologue_draining"], during["duologue_journal_queued"]) == (1, 0, 0)
     assert during["duologue_mails_waiting"] >= 0
 
@@ -81,7 +82,7 @@ async def test_only_whoever_has_the_token_sees_them_and_nobody_if_they_are_off(d
 def metrics(mails: Callable[[], Awaitable[int]]) -> Metrics:
     """Figures of a node of which everything is 7."""
     found = Metrics(time.monotonic)
-    found.sources = Sources(*(lambda: 7,) * 5, lambda: Counter(memory=7), lambda: True, mails)
+    found.sources = Sources(*(lambda: 7,) * 5, lambda: Counter(memory=7), lambda: 7, lambda: True, lambda: True, mails)
     return found
 
 

@@ -45,9 +45,9 @@ from duologue.operations.descriptors import make_room
 from duologue.operations.edge import Edge, exception_handlers
 from duologue.operations.health import Readiness, health_router
 from duologue.operations.http import HttpProtocol
-from duologue.operations.news import News
 from duologue.operations.memory import available
 from duologue.operations.metrics import Metrics, Sources, metrics_router
+from duologue.operations.news import News
 from duologue.operations.refusals import Refusals
 from duologue.presence.directory import Directory
 from duologue.presence.leases_store import LeaseStore
@@ -254,6 +254,8 @@ class Application:
             queued=lambda: self.journal.depth,
             frames=lambda: flusher.frames,
             refused=lambda: {**admission.counts(), **refusals.noted},
+            dropped=lambda: broker.lost,
+            away=lambda: broker.away,
             draining=lambda: self.readiness.draining,
             mails=self.mail.outbox.waiting,
         )

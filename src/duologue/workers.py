@@ -21,6 +21,7 @@ from duologue.database.embedded import EmbeddedPostgres
 from duologue.database.schema import check_schema, migrate
 from duologue.errors import StartError
 from duologue.operations.banner import Started
+from duologue.operations.memory import available
 from duologue.serve import catch_signals, listen, outside, public_url, serve_until
 
 __all__ = ["MOST", "Order", "run_workers", "work"]
@@ -48,6 +49,8 @@ class Order(msgspec.Struct, frozen=True):
     """File descriptors of its listening sockets."""
     connections: int
     """To PostgreSQL."""
+    max_memory: int
+    """MiB of this process."""
 
 
 async def work(settings: Settings) -> None:
@@ -57,7 +60,7 @@ async def work(settings: Settings) -> None:
     asyncio.get_running_loop().add_reader(sys.stdin.fileno(), orphaned)
     await serve_until(
         stopping,
-        replace(settings, database_url=order.database_url, nats_url=order.nats_url),
+        replace(settings, database_url=order.database_url, nats_url=order.nats_url, max_memory=order.max_memory),
         order.database_url,
         order.url,
         [socket.socket(fileno=number) for number in order.sockets],
@@ -95,8 +98,9 @@ async def run_workers(settings: Settings, count: int, ready: Callable[[Started],
             dsn = settings.database_url
             await check_schema(dsn)
         connections = max(3, min(10, CONNECTIONS // count))
+        memory = settings.max_memory or available() * 3 // 4 // count
         workers = [
-            Worker(number, Order(dsn, nats_url, url, [each.fileno() for each in share], connections), settings)
+            Worker(number, Order(dsn, nats_url, url, [each.fileno() for each in share], connections, memory), settings)
             for number, share in enumerate(shares, 1)
         ]
         stack.push_async_callback(stop_all, workers)

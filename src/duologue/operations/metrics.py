@@ -36,6 +36,10 @@ class Sources:
     frames: Callable[[], int]
     refused: Callable[[], Mapping[str, int]]
     """By reason."""
+    dropped: Callable[[], int]
+    """Parcels and notices that NATS did not take."""
+    away: Callable[[], bool]
+    """Whether nothing is heard of other nodes."""
     draining: Callable[[], bool]
     mails: Callable[[], Awaitable[int]]
     """Those that wait; asks PostgreSQL."""
@@ -96,6 +100,7 @@ class Metrics:
             ("handshakes", "Sockets that are being opened.", now.handshakes()),
             ("rooms", "Rooms with a socket on this node.", now.rooms()),
             ("journal_queued", "Messages waiting for a commit.", now.queued()),
+            ("broker_up", "Whether other nodes are heard; 1 where there is but one.", not now.away()),
             ("draining", "1 while the node leaves.", now.draining()),
             ("postgres_up", "Whether PostgreSQL answers.", self._mails is not None),
         ):
@@ -105,6 +110,10 @@ class Metrics:
         stored = self.batches.sum
         yield CounterMetricFamily("duologue_messages", "Messages stored by this node.", stored)
         yield CounterMetricFamily("duologue_frames", "Frames written to sockets.", float(now.frames()))
+        dropped = float(now.dropped())
+        yield CounterMetricFamily(
+            "duologue_broker_dropped", "Copies that NATS did not take; read from the log.", dropped
+        )
         refused = CounterMetricFamily("duologue_refused", "Sockets and requests that were refused.", labels=["reason"])
         for reason, number in now.refused().items():
             refused.add_metric([reason], number)
