@@ -1,14 +1,21 @@
 """For every route: whatever is wrong, the answer is a clear 4xx in the error format, and nothing is stored."""
 
 import json
+import re
 import uuid
+from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
+import pytest_asyncio
+
+from tests.harness.people import arrive
+from tests.harness.schemas import openapi
 
 HUGE = b'{"content": "' + b"x" * (1 << 20) + b'"}'
 JSON = {"Content-Type": "application/json"}
-UNKNOWN_ROOM = str(uuid.UUID(int=0))
+NOTHING = str(uuid.UUID(int=0))
 
 
 def assert_error(answer: httpx.Response, status: int | tuple[int, ...], code: str | None = None) -> dict:
@@ -22,18 +29,51 @@ def assert_error(answer: httpx.Response, status: int | tuple[int, ...], code: st
     return body
 
 
-POSTS = {
-    "/auth/register": {"email": "a@example.com", "password": "long enough 1"},
-    "/auth/verify-otp": {"email": "a@example.com", "otp": "000000"},
-    "/auth/resend-otp": {"email": "a@example.com"},
-    "/auth/login": {"email": "a@example.com", "password": "long enough 1"},
-    "/auth/reset-password": {"email": "a@example.com"},
-    "/auth/set-new-password": {"email": "a@example.com", "otp": "000000", "newPassword": "long enough 2"},
-    "/auth/change-password": {"password": "x", "newPassword": "long enough 2"},
-    "/msg/room": {"otherUserId": 1},
-    "/msg/room/{room}/messages": {"content": "hello"},
-}
+NOT_SAID = {"/auth/login", "/auth/refresh"}  # 401 for another reason than a missing token
+
+
+def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Method, path and description of every route there is; a new one is in these tables by itself."""
+    for path, methods in sorted(openapi()["paths"].items()):
+        for method, operation in methods.items():
+            yield method.upper(), path, operation
+
+
+def sound_body(operation: dict[str, Any]) -> dict[str, Any]:
+    """Every required field, with a value of its type."""
+    reference = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"]
+    schema = openapi()["components"]["schemas"][reference.rpartition("/")[2]]
+    values = {"email": "a@example.com", "otp": "000000"}
+    sample = {"string": "long enough 1", "integer": 1}
+    return {name: values.get(name, sample.get(schema["properties"][name].get("type"))) for name in schema["required"]}
+
+
+BODIES = {f"{method} {path}": sound_body(each) for method, path, each in operations() if "requestBody" in each}
+SIGNED_IN = [f"{method} {path}" for method, path, each in operations() if "401" in each["responses"]]
+FIELDS = [(route, field) for route, body in BODIES.items() for field in body]
+INTEGERS = {(route, field) for route, field in FIELDS if BODIES[route][field] == 1}
 WRONG_TYPES = (5, True, None, [], {}, 1.5, "\ud800")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def two(server, database):
+    """Two people and their room: what is refused changes nothing for the next test."""
+    people = [await arrive(server.url, database) for _ in range(2)]
+    yield (*people, await people[0].open_room(people[1]))
+    for person in people:
+        await person.http.aclose()
+
+
+@pytest.fixture
+def alice(two):
+    """One of them."""
+    return two[0]
+
+
+@pytest.fixture
+def room(two):
+    """The id of their room."""
+    return two[2]
 
 
 @pytest.fixture
@@ -43,76 +83,74 @@ async def stored(alice, room):
     assert await alice.history(room) == []
 
 
-@pytest.mark.parametrize("path", POSTS)
+async def ask(http: httpx.AsyncClient, route: str, room: str, **options: Any) -> httpx.Response:
+    """Call a route of the description; its room is this one, what else it names does not exist."""
+    method, _, path = route.partition(" ")
+    path = re.sub(r"{\w+}", NOTHING, path.replace("{room_id}", room))
+    return await http.request(method, path, **options)
+
+
+@pytest.mark.parametrize("route", BODIES)
 @pytest.mark.parametrize("body", [b"{", b"", b"nonsense", b'{"email": ', b"\xff\xfe", b"[", b'{"a": NaN}'])
-async def test_broken_json(alice, room, stored, path, body):
-    answer = await alice.http.post(path.format(room=room), content=body, headers=JSON)
-    assert_error(answer, 400)
+async def test_broken_json(alice, room, stored, route, body):
+    assert_error(await ask(alice.http, route, room, content=body, headers=JSON), 400)
 
 
-@pytest.mark.parametrize("path", POSTS)
+@pytest.mark.parametrize("route", BODIES)
 @pytest.mark.parametrize("body", [[], "text", 5, None, True])
-async def test_json_that_is_no_object(alice, room, stored, path, body):
-    answer = await alice.http.post(path.format(room=room), content=json.dumps(body), headers=JSON)
-    assert_error(answer, 400)
+async def test_json_that_is_no_object(alice, room, stored, route, body):
+    assert_error(await ask(alice.http, route, room, content=json.dumps(body), headers=JSON), 400)
 
 
-@pytest.mark.parametrize(("path", "field"), [(path, field) for path, body in POSTS.items() for field in body])
-async def test_a_missing_field_is_named(alice, room, stored, path, field):
-    body = {name: value for name, value in POSTS[path].items() if name != field}
-    error = assert_error(await alice.http.post(path.format(room=room), json=body), 400, "INVALID_INPUT")
+@pytest.mark.parametrize(("route", "field"), FIELDS)
+async def test_a_missing_field_is_named(alice, room, stored, route, field):
+    body = {name: value for name, value in BODIES[route].items() if name != field}
+    error = assert_error(await ask(alice.http, route, room, json=body), 400, "INVALID_INPUT")
     assert [detail["field"] for detail in error["details"]] == [field]
 
 
-@pytest.mark.parametrize("path", POSTS)
-async def test_every_missing_field_is_named(alice, room, stored, path):
-    error = assert_error(await alice.http.post(path.format(room=room), json={}), 400, "INVALID_INPUT")
-    assert sorted(detail["field"] for detail in error["details"]) == sorted(POSTS[path])
+@pytest.mark.parametrize("route", BODIES)
+async def test_every_missing_field_is_named(alice, room, stored, route):
+    error = assert_error(await ask(alice.http, route, room, json={}), 400, "INVALID_INPUT")
+    assert sorted(detail["field"] for detail in error["details"]) == sorted(BODIES[route])
 
 
-@pytest.mark.parametrize(("path", "field"), [(path, field) for path, body in POSTS.items() for field in body])
-async def test_a_wrong_type_is_named(alice, room, stored, path, field):
+@pytest.mark.parametrize(("route", "field"), FIELDS)
+async def test_a_wrong_type_is_named(alice, room, stored, route, field):
     for wrong in WRONG_TYPES:
-        if isinstance(wrong, int) and not isinstance(wrong, bool) and field == "otherUserId":
+        if wrong == 5 and (route, field) in INTEGERS:
             continue
-        answer = await alice.http.post(
-            path.format(room=room), content=json.dumps(POSTS[path] | {field: wrong}), headers=JSON
-        )
-        error = assert_error(answer, 400)
+        body = json.dumps(BODIES[route] | {field: wrong})
+        error = assert_error(await ask(alice.http, route, room, content=body, headers=JSON), 400)
         if wrong != "\ud800":
             assert field in [detail["field"] for detail in error["details"]], (wrong, error)
 
 
-@pytest.mark.parametrize("path", POSTS)
-async def test_a_body_of_a_megabyte_is_too_large(alice, room, stored, path):
-    assert_error(await alice.http.post(path.format(room=room), content=HUGE, headers=JSON), 413, "TOO_LARGE")
+@pytest.mark.parametrize("route", BODIES)
+async def test_a_body_of_a_megabyte_is_too_large(alice, room, stored, route):
+    assert_error(await ask(alice.http, route, room, content=HUGE, headers=JSON), 413, "TOO_LARGE")
 
 
-@pytest.mark.parametrize("path", POSTS)
-async def test_what_is_no_json_is_refused(alice, room, stored, path):
-    body = POSTS[path]
-    assert_error(await alice.http.post(path.format(room=room), data=body), 415, "UNSUPPORTED_MEDIA_TYPE")
+@pytest.mark.parametrize("route", BODIES)
+async def test_what_is_no_json_is_refused(alice, room, stored, route):
+    assert_error(await ask(alice.http, route, room, data=BODIES[route]), 415, "UNSUPPORTED_MEDIA_TYPE")
 
 
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
-        ("GET", "/auth/profile"),
-        ("GET", "/msg/room"),
-        ("GET", "/msg/rooms"),
-        ("POST", "/msg/room"),
-        ("GET", "/msg/room/{room}/messages"),
-        ("POST", "/msg/room/{room}/messages"),
-    ],
-)
-async def test_without_a_token_it_says_so(client, room, stored, method, path):
-    body = None if method == "GET" else POSTS[path]
-    assert_error(await client.request(method, path.format(room=room), json=body), 401, "NO_TOKEN")
+@pytest.mark.parametrize("route", [each for each in SIGNED_IN if each.partition(" ")[2] not in NOT_SAID])
+async def test_without_a_token_it_says_so(client, room, stored, route):
+    options: dict[str, Any] = {"params": {"q": "x"}} | ({"json": BODIES[route]} if route in BODIES else {})
+    assert_error(await ask(client, route, room, **options), 401, "NO_TOKEN")
     bad = {"Authorization": "Bearer nonsense"}
-    assert_error(await client.request(method, path.format(room=room), json=body, headers=bad), 401, "INVALID_TOKEN")
+    assert_error(await ask(client, route, room, headers=bad, **options), 401, "INVALID_TOKEN")
 
 
-@pytest.mark.parametrize("room_id", ["x", "1", UNKNOWN_ROOM, UNKNOWN_ROOM.replace("0", "A"), "%00", "..%2f..", "🎉"])
+def test_the_tables_hold_the_routes_of_the_contract():
+    assert {"POST /auth/register", "POST /msg/room", "PATCH /msg/room/{room_id}/messages/{message_id}"} <= set(BODIES)
+    assert {"GET /auth/profile", "GET /msg/room", "GET /msg/search", "POST /users/{user_id}/block"} <= set(SIGNED_IN)
+    assert ("POST /msg/room", "otherUserId") in INTEGERS
+
+
+@pytest.mark.parametrize("room_id", ["x", "1", NOTHING, NOTHING.replace("0", "A"), "%00", "..%2f..", "🎉"])
 async def test_an_unknown_room_is_404(alice, room_id):
     assert_error(await alice.http.get(f"/msg/room/{room_id}/messages"), 404)
     assert_error(await alice.http.post(f"/msg/room/{room_id}/messages", json={"content": "x"}), 404)

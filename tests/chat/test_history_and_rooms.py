@@ -1,6 +1,10 @@
 """Rooms and their history over HTTP."""
 
 import re
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+import pytest
 
 
 async def test_the_same_pair_has_the_same_room_in_either_order(alice, bob):
@@ -31,6 +35,48 @@ async def test_the_newest_activity_comes_first(alice, bob, new_user):
     await alice.http.post(f"/msg/room/{with_bob}/messages", json={"content": "hi"})
     order = [room["id"] for room in (await alice.http.get("/msg/room")).json()["rooms"]]
     assert order == [with_bob, with_carol]
+
+
+async def test_rooms_come_in_pages_that_follow_each_other_by_their_links(alice, new_user, database):
+    rooms = [await alice.open_room(await new_user()) for _ in range(5)]
+    for room in rooms[:3]:
+        await alice.http.post(f"/msg/room/{room}/messages", json={"content": "hi"})
+    connection = await asyncpg.connect(database)
+    moment = datetime.now(UTC).replace(microsecond=5_000) + timedelta(seconds=1)
+    try:  # as if one commit had stored all three
+        await connection.execute(
+            "UPDATE messages SET created_at = $2 WHERE room_id = ANY ($1::uuid[])", rooms[:3], moment
+        )
+    finally:
+        await connection.close()
+    order = [room["id"] for room in (await alice.http.get("/msg/room")).json()["rooms"]]
+    assert order == [*sorted(rooms[:3], reverse=True), *rooms[:2:-1]]
+    for size in (1, 2, 4):
+        answer = await alice.http.get("/msg/rooms", params={"limit": size})
+        pages = [answer.json()["rooms"]]
+        while "next" in answer.links:
+            answer = await alice.http.get(answer.links["next"]["url"])
+            pages.append(answer.json()["rooms"])
+        assert [room["id"] for page in pages for room in page] == order
+        assert {len(page) for page in pages[:-1]} == {size}
+
+
+async def test_rooms_before_a_time_are_those_in_which_nothing_happened_since(alice, new_user):
+    old, new = [await alice.open_room(await new_user()) for _ in range(2)]
+    message = (await alice.http.post(f"/msg/room/{new}/messages", json={"content": "hi"})).json()
+    answer = await alice.http.get("/msg/room", params={"before": message["createdAt"]})
+    assert [room["id"] for room in answer.json()["rooms"]] == [old]
+    assert "link" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["limit=0", "limit=501", "limit=x", "before=", "before=yesterday", "before=2026-01-01T00:00:00", "before=5",
+     "before=0001-01-01T00:00:00%2B23:59", "room=x", "before=%00"],
+)  # fmt: skip
+async def test_a_wrong_page_of_rooms_is_refused(alice, query):
+    answer = await alice.http.get(f"/msg/room?{query}")
+    assert (answer.status_code, answer.json()["code"]) == (400, "INVALID_INPUT")
 
 
 async def test_what_one_writes_oneself_is_read(alice, bob, room):

@@ -1,12 +1,53 @@
 """Rules of a conversation, without I/O."""
 
+from datetime import UTC, datetime
+from typing import NamedTuple
 from uuid import UUID
 
-from duologue.chat.store import Membership
+from duologue.chat.store import FIRST_ROOM, Membership
 from duologue.errors import AppError, Code, Detail
-from duologue.wire.rooms import CONTENT_LENGTH
+from duologue.wire.rooms import CONTENT_LENGTH, Room
 
-__all__ = ["check_client_id", "check_content", "may_enter", "parse_message_id", "parse_room_id", "unread"]
+__all__ = [
+    "Activity",
+    "activity",
+    "check_client_id",
+    "check_content",
+    "may_enter",
+    "parse_activity",
+    "parse_message_id",
+    "parse_room_id",
+    "unread",
+]
+
+
+class Activity(NamedTuple):
+    """A place in a list of rooms: when something happened last, and in which of the rooms of that moment."""
+
+    at: datetime
+    room: UUID
+
+
+def activity(room: Room) -> str:
+    """The room's place in a list, as a query that `parse_activity` understands."""
+    return f"before={(room.messages[0] if room.messages else room).created_at}&room={room.id}"
+
+
+def parse_activity(before: str | None, room: UUID | None) -> Activity | None:
+    """A time (RFC 3339) alone is ahead of all its rooms."""
+    if before is None:
+        return None
+    try:
+        at = datetime.fromisoformat(before)
+        if at.tzinfo is not None:
+            return Activity(at.astimezone(UTC), room or FIRST_ROOM)
+    except (ValueError, OverflowError):  # the first and the last day of all have no UTC everywhere
+        pass
+    raise AppError(
+        Code.INVALID_INPUT,
+        "before must be a time such as 2026-01-01T00:00:00.000Z.",
+        details=[Detail("before", "is no time of ours")],
+    )
 
 
 def parse_room_id(text: str) -> UUID:

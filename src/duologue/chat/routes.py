@@ -1,6 +1,7 @@
 """HTTP: rooms and their messages."""
 
 from typing import Annotated
+from uuid import UUID
 
 from litestar import Response, Router, delete, get, patch, post
 from litestar.di import NamedDependency
@@ -62,9 +63,25 @@ FOREIGN = ResponseSpec(ErrorBody, description="A foreign page asked", generate_e
     summary="The caller's rooms, and the token for the socket",
     responses={400: BAD_INPUT, 401: NO_TOKEN, 503: BUSY},
 )
-async def list_rooms(rooms: Conversations, identity: Caller) -> RoomList:
-    """All rooms of the caller, the newest activity first, each with its newest message."""
-    return RoomList(rooms=await rooms.rooms(identity.user_id, ROOMS_PAGE), token=identity.token)
+async def list_rooms(
+    rooms: Conversations,
+    identity: Caller,
+    limit: Annotated[int, QueryParameter(ge=1, le=ROOMS_PAGE, description="how many rooms at the most")] = ROOMS_PAGE,
+    before: Annotated[
+        str | None, QueryParameter(format="date-time", description="rooms in which nothing happened since")
+    ] = None,
+    room: Annotated[
+        UUID | None, QueryParameter(description="of the rooms of that moment, those behind this one")
+    ] = None,
+) -> Response[RoomList]:
+    """The caller's rooms, the newest activity first, each with its newest message.
+
+    The `Link` header (RFC 8288) names the page behind (`rel="next"`), where there is one.
+    """
+    found = await rooms.rooms(identity.user_id, limit + 1, policy.parse_activity(before, room))
+    page = found[:limit]
+    more = f'</msg/room?limit={limit}&{policy.activity(page[-1])}>; rel="next"' if len(found) > limit else None
+    return Response(RoomList(rooms=page, token=identity.token), headers={"Link": more} if more else None)
 
 
 @post(

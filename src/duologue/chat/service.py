@@ -99,9 +99,10 @@ class ConversationService:
             self._room_opened(row)
         return self.room_view(row)
 
-    async def rooms(self, user_id: int, limit: int = ROOMS_PAGE, before: datetime | None = None) -> list[Room]:
-        """The caller's rooms, the newest activity first."""
-        return [self.room_view(row) for row in await self._store.rooms(user_id, limit, before)]
+    async def rooms(self, user_id: int, limit: int = ROOMS_PAGE, before: policy.Activity | None = None) -> list[Room]:
+        """The caller's rooms, the newest activity first; `before` continues a list behind the room that had it."""
+        rows = await self._store.rooms(user_id, limit, *(before or ()))
+        return [self.room_view(row) for row in rows]
 
     async def room(self, user_id: int, room_id: UUID) -> Room | None:
         """One of the caller's rooms."""

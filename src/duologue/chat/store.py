@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 from uuid_utils import uuid7
 
-__all__ = ["NEWEST", "ConversationStore", "Membership", "MessageRow", "RoomRow"]
+__all__ = ["FIRST_ROOM", "NEWEST", "ConversationStore", "Membership", "MessageRow", "RoomRow"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +107,13 @@ RETURNING id
 """
 PAIR_ROOM = f"SELECT {ROOM_COLUMNS} WHERE r.user1_id = least($1::int, $2) AND r.user2_id = greatest($1::int, $2)"
 ROOM = f"SELECT {ROOM_COLUMNS} WHERE r.id = $2 AND $1 IN (r.user1_id, r.user2_id)"
-# Two index scans instead of an OR; the newest activity first.
+# Two index scans instead of an OR; the newest activity first. Rooms of one commit have the same time: their ids decide.
 ROOMS = f"""
 SELECT {ROOM_COLUMNS}
 WHERE r.id IN (SELECT id FROM rooms WHERE user1_id = $1 UNION ALL SELECT id FROM rooms WHERE user2_id = $1)
-  AND ($2::timestamptz IS NULL OR coalesce(m.created_at, r.created_at) < $2)
+  AND ($2::timestamptz IS NULL OR (coalesce(m.created_at, r.created_at), r.id) < ($2, $3))
 ORDER BY coalesce(m.created_at, r.created_at) DESC, r.id DESC
-LIMIT $3
+LIMIT $4
 """
 MEMBERSHIP_COLUMNS = """user1_id, user2_id, last_seq, last_rev,
     user1_read_seq, user2_read_seq, user1_delivered_seq, user2_delivered_seq,
@@ -142,6 +142,7 @@ WHERE r.id IN (
 BEFORE = f"SELECT {MESSAGE_COLUMNS} FROM messages WHERE room_id = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3"
 
 NEWEST = 2**63 - 1
+FIRST_ROOM = UUID(int=0)  # before every room of the same moment
 
 
 class ConversationStore:
@@ -162,9 +163,11 @@ class ConversationStore:
         row = await self._pool.fetchrow(ROOM, user_id, room_id)
         return room_row(row) if row else None
 
-    async def rooms(self, user_id: int, limit: int, before: datetime | None = None) -> list[RoomRow]:
-        """The user's rooms, the newest activity first; `before` continues a list."""
-        return [room_row(row) for row in await self._pool.fetch(ROOMS, user_id, before, limit)]
+    async def rooms(
+        self, user_id: int, limit: int, before: datetime | None = None, before_room: UUID = FIRST_ROOM
+    ) -> list[RoomRow]:
+        """The user's rooms, the newest activity first; `before` and the room that had it then continue a list."""
+        return [room_row(row) for row in await self._pool.fetch(ROOMS, user_id, before, before_room, limit)]
 
     async def membership(self, room_id: UUID) -> Membership | None:
         """Who belongs to the room."""

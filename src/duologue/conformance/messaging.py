@@ -63,9 +63,16 @@ async def a_room_says_how_much_is_unread_and_who_the_other_is(stage: Stage) -> N
 
 @case("GET /msg/room", grown=True)
 async def rooms_come_in_pages(stage: Stage) -> None:
+    if stage.eve is not None:
+        await stage.ann.post("/msg/room", {"otherUserId": stage.eve.id})
+    newest = await post_message(stage.ben, stage.room)
     answer = await stage.ann.get("/msg/room", limit=1)
     equal(answer.status, 200, "the status")
-    equal(len(answer.json["rooms"]), 1, "the number of rooms with limit=1")
+    equal([room["id"] for room in answer.json["rooms"]], [stage.room], "the rooms with limit=1")
+    behind = await stage.ann.get("/msg/room", before=newest["createdAt"])
+    true(stage.room not in [room["id"] for room in behind.json["rooms"]], "its room is not before its newest message")
+    true(behind.json["rooms"] or stage.eve is None, "another room is")
+    refused(await stage.ann.get("/msg/room", limit=0), 400, "INVALID_INPUT")
 
 
 @case("GET /msg/room/{roomId}/messages")
