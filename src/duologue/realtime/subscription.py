@@ -136,7 +136,7 @@ class Subscription:
         self._channel = self._rooms.hub.join(self.room_id, self, self._membership)
         if self.listens:
             self._rooms.peers.watch(self._membership.other(self.user_id), self)
-        if self.listens or (self._after is not None and not self._read_tail(self._after)):
+        if self.listens or (self._after is not None and not self._read_tail(self._membership)):
             self._rooms.sockets.run(self._catch_up(self._channel), "replay")
 
     def close(self) -> None:
@@ -285,19 +285,28 @@ class Subscription:
             log.warning("a replay could not read the log", reason=type(error).__name__)
             self._connection.close(Close.OVERLOADED, retry_hint(500, 3_000))
 
-    def _read_tail(self, after: int) -> bool:
-        """Catch up from memory, in this very turn of the loop; whether that was possible."""
+    def _read_tail(self, membership: Membership) -> bool:
+        """Catch up with the messages from memory, in this very turn of the loop; whether that was possible."""
+        after = self._after
+        if after is None:
+            return False
         kept = self._rooms.hub.tails.after(self.room_id, after)
         # Less than the database said a moment ago is not everything.
-        if kept is None or (kept[-1][0] if kept else after) < self._membership.last_seq:
+        if kept is None or (kept[-1][0] if kept else after) < membership.last_seq:
             return False
         if sum(len(frame) for _, _, frame in kept) > OUTBOX_BYTES // 2:
             return False  # too much for one turn
-        for seq, _, frame in kept:
-            self._connection.send(frame)
-            self._replayed = seq
-        self._after = None
+        for _, message_id, frame in kept:
+            if message_id not in self._own:
+                self._connection.send(frame)
+        self._live(kept[-1][0] if kept else after)
         return True
+
+    def _live(self, reached: int) -> None:
+        """The replay of messages has come to its end."""
+        self._replayed = reached
+        self._after = None
+        self._own = set()
 
     async def _replay(self, channel: Channel) -> None:
         """Read the log from `after` to where the channel is, go live, and say so."""
@@ -307,6 +316,12 @@ class Subscription:
             membership = await self._rooms.conversations.enter(self.user_id, self._room)
             if self._rev is None:
                 self._rev = membership.last_rev
+            # Nothing was changed meanwhile: the messages alone are missing, and may be in memory.
+            is_current = self._channel is channel and self._rev >= max(membership.last_rev, channel.last_rev)
+            if is_current and self._read_tail(membership):
+                self._hears_changes = True
+                self._resumed(membership, self._replayed)
+                return
         reached = await self._read_log(channel)
         if self.listens and self._channel is channel:
             self._resumed(membership, reached)
@@ -346,9 +361,7 @@ class Subscription:
             await connection.writable()
         reached = self._after
         if reached is not None:
-            self._replayed = reached
-            self._after = None
-            self._own = set()
+            self._live(reached)
         self._hears_changes = True
         return reached
 
