@@ -1,5 +1,6 @@
 """Fixtures: one PostgreSQL a run, one database and one server a worker, people and rooms a test."""
 
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
@@ -8,11 +9,10 @@ import hypothesis  # noqa: F401 (its plugin imports it last; after SQLAlchemy's 
 import pytest
 import pytest_asyncio
 
-from duologue.database.schema import migrate
 from tests.harness.folder import passable_folder
 from tests.harness.node import Node
 from tests.harness.people import Person, arrive
-from tests.harness.postgres import SharedPostgres, make_database
+from tests.harness.postgres import SharedPostgres, copy_data, make_data, migrated_database
 from tests.harness.schemas import checked_client
 
 POSTGRES = pytest.StashKey[SharedPostgres]()
@@ -24,9 +24,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the long runs out unless they are asked for."""
+    """Leave the long runs out unless they are asked for; begin with what takes seconds, so that nobody ends with it."""
     if not config.getoption("--long"):
         items[:] = [item for item in items if "long" not in item.keywords]
+    items.sort(key=lambda item: not {"early", "long"} & set(item.keywords))
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Two a core: a test waits as long as it works."""
+    return 2 * (os.cpu_count() or 1)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -37,7 +43,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 def pytest_configure_node(node) -> None:  # type: ignore[no-untyped-def]
     """Tell a worker where it is (called by pytest-xdist)."""
-    node.workerinput["dsn"] = node.config.stash[POSTGRES].dsn
+    postgres = node.config.stash[POSTGRES]
+    node.workerinput |= {"dsn": postgres.dsn, "shared": str(postgres.folder)}
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -53,12 +60,17 @@ def postgres_dsn(request: pytest.FixtureRequest) -> str:
     return worker["dsn"] if worker else request.config.stash[POSTGRES].dsn
 
 
+@pytest.fixture(scope="session")
+def shared_folder(request: pytest.FixtureRequest) -> Path:
+    """What all workers of a run share; everyone may pass through it."""
+    worker = getattr(request.config, "workerinput", None)
+    return Path(worker["shared"]) if worker else request.config.stash[POSTGRES].folder
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def database(postgres_dsn: str, worker_id: str) -> str:
     """This worker's database, migrated."""
-    dsn = await make_database(postgres_dsn, f"duologue_{worker_id}")
-    await migrate(dsn)
-    return dsn
+    return await migrated_database(postgres_dsn, f"duologue_{worker_id}")
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -116,3 +128,10 @@ def folder() -> Iterator[Path]:
     """A folder for the data of a node of its own."""
     with passable_folder() as path:
         yield path
+
+
+@pytest.fixture
+def lived_in(folder: Path, shared_folder: Path) -> Path:
+    """Such a folder with `data` in it, as after a first start: no test waits for its making that is not about it."""
+    copy_data(make_data(shared_folder), folder / "data")
+    return folder

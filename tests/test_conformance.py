@@ -30,6 +30,7 @@ async def conformance(*arguments: str) -> tuple[int, str]:
     return process.returncode, output.decode()
 
 
+@pytest.mark.early
 async def test_the_whole_contract_holds(server):
     status, output = await conformance(server.url)
     assert status == 0, output
@@ -38,6 +39,7 @@ async def test_the_whole_contract_holds(server):
     assert "GET /msg/room/{roomId}/messages" in output
 
 
+@pytest.mark.early
 async def test_accounts_may_be_named_instead_of_made(server, alice, bob):
     accounts = [part for each in (alice, bob) for part in ("--user", each.email, "--password", PASSWORD)]
     status, output = await conformance(server.url, *accounts)

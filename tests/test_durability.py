@@ -10,22 +10,22 @@ from pathlib import Path
 import pytest
 import websockets
 
-from tests.harness.folder import passable_folder
 from tests.harness.node import Node
 from tests.harness.people import Person, sign_up
+
+pytestmark = pytest.mark.early
 
 ROOMS = 50
 MESSAGES = 10_000
 
 
 @pytest.fixture
-async def node():
+async def node(lived_in):
     """A node of this test alone, with its own embedded PostgreSQL."""
-    with passable_folder() as folder:
-        node = Node({"RATE_LIMITS": "off", "DATA_DIR": str(folder / "data")}, folder)
-        await node.start()
-        yield node
-        await node.stop()
+    node = Node({"RATE_LIMITS": "off", "DATA_DIR": str(lived_in / "data")}, lived_in)
+    await node.start()
+    yield node
+    await node.stop()
 
 
 async def send_until_cut(person: Person, room: str, client_ids: list[str], enough: asyncio.Semaphore) -> set[str]:

@@ -24,6 +24,8 @@ from duologue.database.pool import open_pool
 from duologue.errors import StartError
 from tests.harness.folder import passable_folder
 
+pytestmark = pytest.mark.early
+
 ROOT = Path(__file__).parents[1]
 NOBODY = 65534
 IS_ROOT = os.geteuid() == 0

@@ -7,6 +7,8 @@ import pytest
 from tests.harness.node import Node
 from tests.harness.people import Person, arrive
 
+pytestmark = pytest.mark.early
+
 
 @pytest.fixture
 async def second(server: Node, database: str, tmp_path):

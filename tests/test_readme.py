@@ -13,6 +13,8 @@ from tests.clients.readme import TEXT, code, first_column
 from tests.clients.tools import program
 from tests.harness.node import ROOT, Node
 
+pytestmark = pytest.mark.early
+
 TOUR = code("A tour of five minutes", "sh")
 RESTARTED = "bob $URL/msg/room/$ROOM/messages"  # how the block begins that comes after the restart
 END_OF_BLOCK = "the block is over"

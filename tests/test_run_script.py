@@ -1,4 +1,7 @@
-"""`./run` on machines good and bad: a real copy of the script, real .venvs, one tiny package, no network."""
+"""`./run` on machines good and bad: a real copy of the script, real .venvs, one tiny package, no network.
+
+A .venv is the copy of one that was really made: making it takes seconds, and most tests want one.
+"""
 
 import base64
 import hashlib
@@ -17,6 +20,8 @@ from duologue.cli import app
 
 ROOT = Path(__file__).parent.parent
 PYTHON = Path(getattr(sys, "_base_executable", sys.executable))
+pytestmark = [pytest.mark.early, pytest.mark.xdist_group("run")]  # one worker makes what they copy
+COPY = f"{shutil.which('cp')} {'-al' if sys.platform == 'linux' else '-a'}"
 TOOLS = ("sh", "cat", "cksum", "date", "dirname", "grep", "ls", "mv", "rm", "sed")
 SERVER = """
 import os, sys, pebble
@@ -52,7 +57,8 @@ def wheel(folder: Path) -> tuple[Path, str]:
 class Machine:
     """A checkout with a small lock, on a machine where only what is put into `bin` is on the PATH."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, venv: Path) -> None:
+        self.venv = venv
         self.root = folder / "a check out"  # the space is meant
         self.bin = folder / "bin"
         self.starts = folder / "python-starts"
@@ -85,8 +91,16 @@ class Machine:
         path.chmod(0o755)
 
     def python(self, name: str = "python3.11") -> None:
-        """Put this very Python on the PATH; its starts are counted."""
-        self.command(name, f'echo >>"{self.starts}"\nexec "{PYTHON}" "$@"')
+        """Put this very Python on the PATH; its starts are counted, and the first .venv is kept to be copied."""
+        self.command(
+            name,
+            f"""echo >>"{self.starts}"
+            case "$1 $2" in
+                "-c "*ensurepip*) "{PYTHON}" "$@" >/dev/null || exit; echo "$0" ;;
+                "-m venv") [ -d "{self.venv}" ] || "{PYTHON}" -m venv "{self.venv}"; exec {COPY} "{self.venv}" "$3" ;;
+                *) exec "{PYTHON}" "$@" ;;
+            esac""",
+        )
 
     def started_pythons(self) -> int:
         """How often the Python of the PATH was started."""
@@ -111,16 +125,22 @@ class Machine:
         return process.returncode, out, err
 
 
+@pytest.fixture(scope="module")
+def venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the first .venv is kept."""
+    return tmp_path_factory.mktemp("kept") / "venv"
+
+
 @pytest.fixture
-def machine(tmp_path: Path) -> Machine:
+def machine(tmp_path: Path, venv: Path) -> Machine:
     """A machine without a Python."""
-    return Machine(tmp_path)
+    return Machine(tmp_path, venv)
 
 
 @pytest.fixture(scope="module")
-def ready(tmp_path_factory: pytest.TempPathFactory) -> Machine:
+def ready(tmp_path_factory: pytest.TempPathFactory, venv: Path) -> Machine:
     """A machine after its first run."""
-    machine = Machine(tmp_path_factory.mktemp("ready"))
+    machine = Machine(tmp_path_factory.mktemp("ready"), venv)
     machine.python()
     status, out, err = machine.run("serve")
     assert (status, out) == (0, f"served {machine.root} serve\n"), err

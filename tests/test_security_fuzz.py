@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from duologue.database.schema import migrate
 from tests.harness.node import Node
 from tests.harness.people import arrive
-from tests.harness.postgres import make_database
+from tests.harness.postgres import migrated_database
+
+pytestmark = [pytest.mark.early, pytest.mark.xdist_group("security fuzz")]  # one worker has the server
 
 SETTINGS = Path(__file__).with_name("schemathesis.toml")
 MEMBER = ("--include-path-regex", r"^/msg/room/\{room_id\}")
@@ -22,9 +23,7 @@ MEMBER = ("--include-path-regex", r"^/msg/room/\{room_id\}")
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def database(postgres_dsn, worker_id):
     """One that may be filled with nonsense."""
-    dsn = await make_database(postgres_dsn, f"fuzz_{worker_id}")
-    await migrate(dsn)
-    return dsn
+    return await migrated_database(postgres_dsn, f"fuzz_{worker_id}")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

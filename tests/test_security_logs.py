@@ -16,11 +16,13 @@ import pytest
 import websockets
 
 from duologue.database.embedded import EmbeddedPostgres
-from duologue.database.schema import migrate
 from tests.harness.folder import passable_folder
 from tests.harness.node import Node, free_port
 from tests.harness.people import mailed_code
+from tests.harness.postgres import copy_data, make_data
 from tests.mail.serving import MailServer
+
+pytestmark = pytest.mark.early
 
 SMTP_PASS = "the mail server's password, 8472"
 CODE = re.compile(r"\b\d{6}\b")
@@ -262,11 +264,11 @@ async def failing_database(life, http, email):
 
 
 @pytest.mark.parametrize("environment", ["production", "development"])
-async def test_no_log_of_a_whole_life_holds_a_secret(environment):
+async def test_no_log_of_a_whole_life_holds_a_secret(environment, shared_folder):
     with passable_folder() as folder:
+        copy_data(make_data(shared_folder), folder / "postgres")
         postgres = EmbeddedPostgres(folder / "postgres")
         dsn = await postgres.start()
-        await migrate(dsn)
         database = await asyncpg.connect(postgres.dsn(superuser=True, database=urlsplit(dsn).path[1:]))
         mail = await MailServer(users={"duologue": SMTP_PASS}, auth_require_tls=False).start()
         settings = {"DATABASE_URL": dsn, "DATA_DIR": str(folder / "data"), "RATE_LIMITS": "off"}

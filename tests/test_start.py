@@ -10,7 +10,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from duologue import __version__
@@ -18,6 +17,9 @@ from duologue.database.postmaster import read_postmaster
 from tests.harness.folder import passable_folder
 from tests.harness.node import Node, clean_environment
 from tests.harness.postgres import make_database
+from tests.harness.schemas import checked_client
+
+pytestmark = pytest.mark.early
 
 PRODUCTION = {
     "ENVIRONMENT": "production",
@@ -143,7 +145,8 @@ async def test_the_banner_says_where_it_is_where_the_data_is_and_how_to_stop(fol
     assert node.text.count("First start") == 1
 
 
-async def test_ctrl_c_in_the_terminal_ends_it_in_order_and_postgresql_with_it(folder):
+async def test_ctrl_c_in_the_terminal_ends_it_in_order_and_postgresql_with_it(lived_in):
+    folder = lived_in
     node = await Node({}, folder).start()
     postgres = postgres_pid(folder)
     # The terminal signals every process of its foreground group; PostgreSQL is not to be among them.
@@ -154,15 +157,17 @@ async def test_ctrl_c_in_the_terminal_ends_it_in_order_and_postgresql_with_it(fo
     assert not (folder / "data/postgres/data/postmaster.pid").exists()
 
 
-async def test_a_second_serve_on_the_same_data_is_told_who_has_it(folder):
+async def test_a_second_serve_on_the_same_data_is_told_who_has_it(lived_in):
+    folder = lived_in
     node = await Node({}, folder).start()
     assert f"in use by another duologue (pid {node.pid})" in refusal(folder)
-    async with httpx.AsyncClient(base_url=node.url) as http:
+    async with checked_client(node.url) as http:
         assert (await http.get("/readyz")).status_code == 200
     assert await node.stop() == 0
 
 
-async def test_after_kill_minus_nine_it_starts_again(folder):
+async def test_after_kill_minus_nine_it_starts_again(lived_in):
+    folder = lived_in
     node = await Node({}, folder).start()
     await node.kill()
     await node.start()
@@ -170,22 +175,24 @@ async def test_after_kill_minus_nine_it_starts_again(folder):
     assert "Traceback" not in node.text
 
 
-async def test_after_kill_minus_nine_of_postgresql_it_serves_on(folder):
+async def test_after_kill_minus_nine_of_postgresql_it_serves_on(lived_in):
+    folder = lived_in
     node = await Node({}, folder).start()
     os.kill(postgres_pid(folder), signal.SIGKILL)
-    async with asyncio.timeout(20), httpx.AsyncClient(base_url=node.url) as http:
+    async with asyncio.timeout(20), checked_client(node.url) as http:
         while "PostgreSQL is back" not in node.text:
             await http.get("/healthz")  # Its lines are read meanwhile.
         assert (await http.get("/readyz")).status_code == 200
     assert await node.stop() == 0
 
 
-async def test_after_kill_minus_nine_of_both_it_starts_again(folder):
+async def test_after_kill_minus_nine_of_both_it_starts_again(lived_in):
+    folder = lived_in
     node = await Node({}, folder).start()
     os.kill(postgres_pid(folder), signal.SIGKILL)
     await node.kill()
     await node.start()
-    async with httpx.AsyncClient(base_url=node.url) as http:
+    async with checked_client(node.url) as http:
         assert (await http.get("/readyz")).status_code == 200
     assert await node.stop() == 0
 

@@ -20,6 +20,8 @@ from tests.harness.node import Node, clean_environment
 from tests.harness.people import PASSWORD, SECONDS, Person, mailed_code, sign_up
 from tests.harness.schemas import checked_client
 
+pytestmark = pytest.mark.early
+
 
 async def register(node: Node, email: str) -> Person:
     """Register, read the code in the mail, confirm it; then sign in as one does on another device."""

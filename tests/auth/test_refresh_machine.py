@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass
 
 import httpx
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -21,6 +22,8 @@ from hypothesis.stateful import (
 )
 
 from tests.auth.serving import login, refresh, sign_in_server
+
+pytestmark = pytest.mark.early
 
 GRACE, LOST_ANSWER = 30, 600
 
@@ -68,7 +71,8 @@ class Model:
         return self.generation
 
 
-async def test_a_session_keeps_its_promises_in_any_order(auth_database):
+@pytest.mark.parametrize("examples", [8, pytest.param(100, marks=pytest.mark.long)])
+async def test_a_session_keeps_its_promises_in_any_order(examples, auth_database):
     async with sign_in_server(auth_database, rate_limits=0) as site:
         loop = asyncio.get_running_loop()
         _, email = await site.sign_up()
@@ -208,7 +212,7 @@ async def test_a_session_keeps_its_promises_in_any_order(auth_database):
                     assert (row["generation"], row["parent_generation"], row["confirmed"]) == expected
 
         limits = settings(
-            max_examples=20,
+            max_examples=examples,
             stateful_step_count=20,
             deadline=None,
             database=None,

@@ -6,10 +6,9 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from duologue.database.schema import migrate
 from tests.harness.node import Node
 from tests.harness.people import arrive
-from tests.harness.postgres import make_database
+from tests.harness.postgres import migrated_database
 
 
 async def page(person, **query):
@@ -88,8 +87,7 @@ async def test_it_is_for_signed_in_people(client):
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def closed(postgres_dsn, worker_id, tmp_path_factory):
     """A server whose people see only those they talk to, and its database."""
-    dsn = await make_database(postgres_dsn, f"contacts_{worker_id}")
-    await migrate(dsn)
+    dsn = await migrated_database(postgres_dsn, f"contacts_{worker_id}")
     folder = tmp_path_factory.mktemp("contacts")
     settings = {"DATABASE_URL": dsn, "DIRECTORY": "contacts", "RATE_LIMITS": "off", "DATA_DIR": str(folder / "data")}
     node = Node(settings, folder)

@@ -86,7 +86,11 @@ class Correspondent:
                 return
             if client_id not in self._under_way:
                 self._under_way[client_id] = text
-                await socket.send(json.dumps(self.saying(client_id, text)))
+                await self._send(socket, self.saying(client_id, text))
+
+    async def _send(self, socket: ClientConnection, frame: dict[str, Any]) -> None:
+        check_frame(channel_of(self.target()), "receive", self.subprotocols is not None, frame)
+        await socket.send(json.dumps(frame))
 
     def _take(self, frame: dict[str, Any]) -> None:
         data = frame.get("data", {})
@@ -141,7 +145,7 @@ class CorrespondentWs(CorrespondentV1):
 
     async def begin(self, socket: ClientConnection) -> None:
         """Subscribe from where it is."""
-        await socket.send(json.dumps({"type": "SUBSCRIBE", "data": {"roomId": self.room, "after": self._reached}}))
+        await self._send(socket, {"type": "SUBSCRIBE", "data": {"roomId": self.room, "after": self._reached}})
 
     def saying(self, client_id: str, text: str) -> dict[str, Any]:
         """A message."""

@@ -1,6 +1,10 @@
-"""A PostgreSQL for the whole run, in a process of its own that ends with its standard input."""
+"""A PostgreSQL for the whole run, in a process of its own that ends with its standard input.
+
+What takes seconds to make is made once a run and copied: a migrated database, and the data of an embedded PostgreSQL.
+"""
 
 import asyncio
+import fcntl
 import subprocess
 import sys
 import tempfile
@@ -10,6 +14,11 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 
 from duologue.database.embedded import EmbeddedPostgres
+from duologue.database.schema import migrate
+from tests.harness.node import ROOT, clean_environment
+
+MIGRATED = "duologue_migrated"
+MAKING = 20_251_124  # the advisory lock of whoever looks for the migrated database
 
 
 class SharedPostgres:
@@ -17,12 +26,14 @@ class SharedPostgres:
 
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="duologue-tests-", ignore_cleanup_errors=True)
-        Path(self._folder.name).chmod(0o711)  # Else root's PostgreSQL would put its data into the system's folder.
+        self.folder = Path(self._folder.name)
+        """For what the workers share."""
+        self.folder.chmod(0o711)  # Else root's PostgreSQL would put its data into the system's folder.
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.harness.postgres", self._folder.name],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            cwd=Path(__file__).parents[2],
+            cwd=ROOT,
             text=True,
         )
         assert self._process.stdout is not None
@@ -39,15 +50,51 @@ class SharedPostgres:
 
 
 async def make_database(dsn: str, name: str) -> str:
-    """A fresh database on the server of `dsn`; its own DSN."""
+    """A fresh and empty database on the server of `dsn`; its own DSN."""
     connection = await asyncpg.connect(dsn)
     try:
-        await connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-        await connection.execute(f'CREATE DATABASE "{name}"')
+        return await create(connection, dsn, name, "template1")
     finally:
         await connection.close()
-    parts = urlsplit(dsn)
-    return urlunsplit(parts._replace(path=f"/{name}"))
+
+
+async def migrated_database(dsn: str, name: str) -> str:
+    """The same with our schema: a copy of the first one."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute("SELECT pg_advisory_lock($1)", MAKING)
+        if not await connection.fetchval("SELECT count(*) FROM pg_database WHERE datname = $1", MIGRATED):
+            await migrate(await create(connection, dsn, f"{MIGRATED}_half", "template1"))
+            await connection.execute(f"ALTER DATABASE {MIGRATED}_half RENAME TO {MIGRATED}")
+        return await create(connection, dsn, name, MIGRATED)
+    finally:
+        await connection.close()
+
+
+async def create(connection: asyncpg.Connection, dsn: str, name: str, template: str) -> str:
+    """What holds over a crash of the machine is tested elsewhere: here no commit waits for the disk."""
+    await connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+    await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE {template}')
+    await connection.execute(f'ALTER DATABASE "{name}" SET synchronous_commit = off')
+    return urlunsplit(urlsplit(dsn)._replace(path=f"/{name}"))
+
+
+def make_data(shared: Path) -> Path:
+    """A DATA_DIR of an embedded PostgreSQL with our schema, made by the first who asks; nothing runs there."""
+    made = shared / "made"
+    with (shared / "making.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            half = shared / "half"
+            command = [sys.executable, "-m", "duologue", "migrate", "--data-dir", str(half)]
+            subprocess.run(command, cwd=shared, env=clean_environment({}), stdout=subprocess.DEVNULL, check=True)
+            half.rename(made)
+    return made
+
+
+def copy_data(made: Path, data: Path) -> None:
+    """With its owners and modes."""
+    subprocess.run(["cp", "-a", str(made), str(data)], check=True)
 
 
 async def serve(folder: str) -> None:

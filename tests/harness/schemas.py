@@ -29,7 +29,7 @@ SERVICES = (
     *("identity", "rooms", "search", "blocks", "directory", "readiness", "authenticator", "confirmations"),
     *("registrations", "sign_in", "sessions", "accounts", "cookie_jar", "client", "mailbox"),
 )
-ANY_ROUTE = {404, 405}  # what an address may answer that is in no document
+ANY_ROUTE = {403, 404, 405}  # what an address may answer that is in no document: 403 to a foreign page
 
 
 class Undeclared(AssertionError):

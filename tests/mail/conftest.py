@@ -7,11 +7,10 @@ import asyncpg
 import pytest_asyncio
 
 from duologue.database.pool import open_pool
-from duologue.database.schema import migrate
 from duologue.mail.letter import Transport
 from duologue.mail.outbox import MailOutbox
 from duologue.mail.seal import Seal
-from tests.harness.postgres import make_database
+from tests.harness.postgres import migrated_database
 from tests.mail.serving import Clock, MailServer
 
 MakeOutbox = Callable[..., Awaitable[MailOutbox]]
@@ -20,9 +19,7 @@ SendMail = Callable[..., Awaitable[None]]
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def mail_database(postgres_dsn: str, worker_id: str) -> str:
-    dsn = await make_database(postgres_dsn, f"duologue_mail_{worker_id}")
-    await migrate(dsn)
-    return dsn
+    return await migrated_database(postgres_dsn, f"duologue_mail_{worker_id}")
 
 
 @pytest_asyncio.fixture

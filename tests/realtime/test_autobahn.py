@@ -2,7 +2,11 @@
 
 import asyncio
 
+import pytest
+
 from tests.autobahn import run
+
+pytestmark = pytest.mark.early
 
 
 async def test_every_case_of_sections_1_to_7_and_10_is_ok(capsys):

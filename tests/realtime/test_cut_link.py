@@ -7,6 +7,8 @@ import pytest
 from tests.harness.correspondent import Correspondent, CorrespondentV1, CorrespondentWs
 from tests.harness.fault_proxy import FaultProxy, Phase, every_phase
 
+pytestmark = pytest.mark.early
+
 DIALECTS = [Correspondent, CorrespondentV1, CorrespondentWs]
 
 

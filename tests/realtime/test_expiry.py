@@ -9,10 +9,9 @@ import pytest_asyncio
 from duologue.app import Application
 from duologue.config import load_settings
 from duologue.database.pool import open_pool
-from duologue.database.schema import migrate
 from tests.auth.serving import Clock
 from tests.harness.people import arrive
-from tests.harness.postgres import make_database
+from tests.harness.postgres import migrated_database
 
 
 class Site:
@@ -33,9 +32,7 @@ class Site:
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def dsn(postgres_dsn, worker_id):
     """A database of its own: its mails and limits have their own time."""
-    dsn = await make_database(postgres_dsn, f"expiry_{worker_id}")
-    await migrate(dsn)
-    return dsn
+    return await migrated_database(postgres_dsn, f"expiry_{worker_id}")
 
 
 @pytest_asyncio.fixture(loop_scope="session")

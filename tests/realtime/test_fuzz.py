@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from tests.harness.people import SECONDS, Person, arrive
 from tests.harness.raw import CLOSE, PING, PONG, TEXT, Frame, RawSocket, close, frame, raw_socket, text
 
-QUICK = settings(max_examples=120, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+pytestmark = pytest.mark.early
+
+QUICK = settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 LONG = settings(max_examples=1_000, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 

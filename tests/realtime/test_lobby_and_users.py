@@ -2,7 +2,11 @@
 
 import asyncio
 
+import pytest
+
 from tests.harness.people import sign_up
+
+pytestmark = pytest.mark.early
 
 
 async def test_the_lobby_lists_the_rooms_first(alice, bob, room):

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from tests.harness.folding import Device, state
 from tests.harness.people import arrive
 
+pytestmark = pytest.mark.early
+
 SECONDS = 15.0
 DEVICES = 4  # two of each person: one on /room/<id>, one on /ws
 device, person = st.integers(0, DEVICES - 1), st.integers(0, 1)

@@ -3,7 +3,11 @@
 import asyncio
 import random
 
+import pytest
+
 from tests.harness.joining import joined, multiplexed
+
+pytestmark = pytest.mark.early
 
 LINGER_SECONDS = 5.0
 ROUTES = ("/rooms", "/users", "/ws", "/room")

@@ -12,6 +12,8 @@ from tests.harness.joining import joined, multiplexed, send
 from tests.harness.node import Node
 from tests.harness.people import arrive
 
+pytestmark = pytest.mark.xdist_group("rate limit")  # one worker has the server
+
 BURST = 40
 
 

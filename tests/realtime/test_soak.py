@@ -10,6 +10,8 @@ from tests.harness.people import SECONDS
 from tests.harness.raw import close, frame, text, upgrade
 from tests.harness.vitals import MIB, vitals
 
+pytestmark = pytest.mark.early
+
 AT_ONCE = 50
 GROWTH = 4 * MIB  # of memory; a leak of 84 bytes a socket would show over 50,000
 POOL = 10  # database connections that may have been opened meanwhile
