@@ -316,9 +316,9 @@ class Subscription:
             membership = await self._rooms.conversations.enter(self.user_id, self._room)
             if self._rev is None:
                 self._rev = membership.last_rev
-            # Nothing was changed meanwhile: the messages alone are missing, and may be in memory.
-            is_current = self._channel is channel and self._rev >= max(membership.last_rev, channel.last_rev)
-            if is_current and self._read_tail(membership):
+            # An edit may be stored and not yet told here: memory is right for sure where there never was one.
+            is_unchanged = self._channel is channel and membership.last_rev == 0
+            if is_unchanged and self._read_tail(membership):
                 self._hears_changes = True
                 self._resumed(membership, self._replayed)
                 return
