@@ -13,17 +13,14 @@ import pytest_asyncio
 from tests.harness.nats import Nats
 from tests.harness.node import Node, free_port
 from tests.harness.people import Person, arrive
-from tests.harness.postgres import make_database
+from tests.harness.postgres import migrated_database
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def dsn(postgres_dsn: str, worker_id: str) -> str:
     """A database of one's own, for each test."""
-    from duologue.database.schema import migrate
 
-    dsn = await make_database(postgres_dsn, f"duologue_workers_{worker_id}")
-    await migrate(dsn)
-    return dsn
+    return await migrated_database(postgres_dsn, f"duologue_workers_{worker_id}")
 
 
 def node_on(dsn: str, folder: Path, **environment: str) -> Node:

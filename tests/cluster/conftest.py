@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest_asyncio
 
-from duologue.database.schema import migrate
 from tests.harness.fault_proxy import FaultProxy, no_fault
 from tests.harness.nats import Nats
 from tests.harness.node import Node
 from tests.harness.people import Person, arrive
-from tests.harness.postgres import make_database
+from tests.harness.postgres import migrated_database
 
 SECRETS = {"JWT_SECRET": "s" * 40, "JWT_REFRESH_SECRET": "r" * 40}
 
@@ -55,8 +54,7 @@ class Cluster:
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def cluster(postgres_dsn: str, worker_id: str, tmp_path_factory) -> AsyncIterator[Cluster]:
     """The two nodes."""
-    dsn = await make_database(postgres_dsn, f"duologue_cluster_{worker_id}")
-    await migrate(dsn)
+    dsn = await migrated_database(postgres_dsn, f"duologue_cluster_{worker_id}")
     async with Nats() as nats, FaultProxy(nats.port, no_fault) as link:
         cluster = Cluster(dsn, nats, link, [], tmp_path_factory.mktemp("cluster"))
         await cluster.node(nats.url).start()

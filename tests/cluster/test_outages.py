@@ -93,7 +93,8 @@ async def test_messages_edits_and_marks_arrive_while_nats_is_away_and_after(clus
             await send(couple.here, couple.room, "2")
             await hear(there, "1", "2")
             await there.command("READ", seq=2)
-            assert (await here.receive_type("READ"))["data"]["seq"] == 2
+            while (await here.receive_type("READ"))["data"]["seq"] != 2:
+                pass  # marks are told as they were collected: the first message's may come by itself
             while (await rooms.receive_type("ROOM_UPDATE"))["data"]["lastSeq"] != 2:
                 pass
             await send(couple.there, couple.room, "3")

@@ -9,12 +9,11 @@ import pytest_asyncio
 from duologue.app import Application
 from duologue.config import load_settings
 from duologue.database.pool import open_pool
-from duologue.database.schema import migrate
 from tests.auth.serving import Clock
 from tests.clients.script import client_page, do, enter, sign_in, until
 from tests.harness.joining import send
 from tests.harness.people import PASSWORD, arrive
-from tests.harness.postgres import make_database
+from tests.harness.postgres import migrated_database
 
 pytestmark = pytest.mark.xdist_group("js-client")
 
@@ -40,9 +39,7 @@ class Site:
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def dsn(postgres_dsn, worker_id):
     """A database of its own: its mails and limits have their own time."""
-    dsn = await make_database(postgres_dsn, f"js_session_{worker_id}")
-    await migrate(dsn)
-    return dsn
+    return await migrated_database(postgres_dsn, f"js_session_{worker_id}")
 
 
 @pytest_asyncio.fixture(loop_scope="session")
