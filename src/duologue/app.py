@@ -65,10 +65,12 @@ from duologue.realtime.sockets import Sockets
 from duologue.realtime.subscription import Rooms
 from duologue.realtime.users import UserBoard
 from duologue.realtime.wheel import Wheel
+from duologue.web.assets import Assets, assets_router
 from duologue.web.client import client_router
 from duologue.web.docs import docs_router, openapi_config
+from duologue.web.pages import pages_router
+from duologue.web.playground import playground_router
 from duologue.web.protocol import protocol_router
-from duologue.web.welcome import welcome_router
 
 __all__ = ["Application"]
 
@@ -235,6 +237,7 @@ class Application:
             max_memory=settings.max_memory or available() * 3 // 4,
         )
         self.wheel.put(admission, 1.0)
+        assets = Assets()
         refusals = Refusals(settings.trusted_proxies, loop.time)
         handshaker = Handshaker(
             authenticate=self.auth.authenticator.authenticate,
@@ -269,9 +272,11 @@ class Application:
                 docs_router(),
                 protocol_router(),
                 client_router(),
-                welcome_router(mailbox=self.mail.router is not None),
-                *([self.mail.router] if self.mail.router else []),
                 *([] if settings.metrics == "off" else [metrics_router(settings.metrics_token)]),
+                assets_router(assets),
+                pages_router(assets, development=not settings.production),
+                *([] if settings.production else [playground_router(assets)]),
+                *(router for router in (self.mail.router, self.auth.guests_router) if router),
             ],
             dependencies={
                 "identity": Provide(provide_identity),

@@ -23,6 +23,7 @@ from duologue.auth.cookies import Cookies
 from duologue.auth.events import SessionEvents
 from duologue.auth.export import ExportSource
 from duologue.auth.guards import provide_client
+from duologue.auth.guests import Guests, guests_router
 from duologue.auth.limits import Limits
 from duologue.auth.limits_store import LimitStore
 from duologue.auth.mailer import Mailer
@@ -62,6 +63,7 @@ class Auth:
         dependencies: dict[str, Provide],
         passwords: Passwords,
         router: Router,
+        guests_router: Router | None,
         cleaner: "Cleaner",
     ) -> None:
         self.authenticator = authenticator
@@ -74,6 +76,8 @@ class Auth:
         self.dependencies = dependencies
         """What `provide_identity` wants by name."""
         self.router = router
+        self.guests_router = guests_router
+        """The playground's, in development."""
         self._passwords = passwords
         self._cleaner = cleaner
 
@@ -217,6 +221,8 @@ def build_auth(
         "cookie_jar": cookies,
         "client_reader": ClientReader(tuple(trusted_proxies)),
     }
+    of_requests = {"client": Provide(provide_client, sync_to_thread=False)}
+    guests = Guests(pool, account_store, passwords, sessions, tokens, events, clock)
     return Auth(
         authenticator=authenticator,
         confirmations=confirmations,
@@ -225,10 +231,10 @@ def build_auth(
         sessions=sessions,
         accounts=accounts,
         dependencies={name: provide(thing) for name, thing in shared.items()},
-        router=router(
-            {name: provide(thing) for name, thing in own.items()}
-            | {"client": Provide(provide_client, sync_to_thread=False)}
-        ),
+        router=router({name: provide(thing) for name, thing in own.items()} | of_requests),
+        guests_router=None
+        if production
+        else guests_router(guests, of_requests | {"client_reader": provide(own["client_reader"])}),
         passwords=passwords,
         cleaner=Cleaner(pool, account_store, code_store, session_store, limits, audit, clock),
     )

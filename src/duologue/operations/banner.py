@@ -44,8 +44,8 @@ def print_banner(started: Started, stream: TextIO | None = None) -> None:
         )
     after = []
     if started.first_start:
-        where = f"register at {started.url}/docs" + (", read the code in the mailbox" if started.mailbox else "")
-        after.append(f"First start. Try it: {where}, or follow the tour in the README.")
+        code = ", with codes from the mailbox," if started.mailbox else ""
+        after.append(f"First start. Open {started.url} in two windows, one of them private; register{code} and talk.")
     after.append("Ctrl-C stops it; nothing is lost.")
     if out.isatty():
         _print_rich(started, rows, notes, after, out)

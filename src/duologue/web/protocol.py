@@ -5,7 +5,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from hashlib import sha256
 from importlib.resources import files
 from typing import Any, Final
 
@@ -13,6 +12,7 @@ from litestar import MediaType, Request, Response, Router, get
 from markupsafe import Markup, escape
 
 from duologue import __version__
+from duologue.web.assets import unless_known
 from duologue.wire.asyncapi import asyncapi_document
 from duologue.wire.channels import SUBPROTOCOL
 
@@ -87,17 +87,6 @@ def style(request: Request[Any, Any, Any]) -> Response[str]:
 def document(request: Request[Any, Any, Any]) -> Response[str]:
     """The document, for tools."""
     return unless_known(request, _document(), MediaType.JSON, DOCUMENT_HEADERS)
-
-
-def unless_known(
-    request: Request[Any, Any, Any], text: str, media_type: MediaType | str, headers: dict[str, str]
-) -> Response[str]:
-    """The text, or 304 where the client has it already (RFC 9110 §13.1.2)."""
-    tag = f'"{sha256(text.encode()).hexdigest()[:16]}"'
-    known = [each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")]
-    if tag in known:
-        return Response("", status_code=304, headers=headers | {"ETag": tag}, media_type=media_type)
-    return Response(text, headers=headers | {"ETag": tag}, media_type=media_type)
 
 
 @cache

@@ -1,0 +1,69 @@
+"""Fixtures: one Chromium a module, and visitors with browsers of their own."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Error, async_playwright
+
+from tests.clients.tools import missing, program
+from tests.harness.node import Node
+from tests.harness.people import Person
+from tests.web.visitor import Visitor
+
+HOST = "127.0.0.1"
+NewVisitor = Callable[..., Awaitable[Visitor]]
+
+
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
+async def chromium() -> AsyncIterator[Browser]:
+    """One for all; --no-sandbox, which root and containers do not have."""
+    executable = program("chromium", "chromium-browser", "google-chrome")
+    async with async_playwright() as playwright:
+        try:
+            browser = await playwright.chromium.launch(
+                executable_path=executable, args=["--no-sandbox", "--disable-dev-shm-usage"]
+            )
+        except Error as error:
+            missing(f"Chromium does not start here: {error.message}")
+        yield browser
+        await browser.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def new_visitor(server: Node, chromium: Browser) -> AsyncIterator[NewVisitor]:
+    """Opens a browser of its own: signed in as that person, or as nobody. At the end none has complained."""
+    async with AsyncExitStack() as stack:
+        visitors: list[Visitor] = []
+
+        async def make(person: Person | None = None, *, base: str = server.url, **options: object) -> Visitor:
+            context = await chromium.new_context(base_url=base, locale="en-GB", timezone_id="UTC", **options)
+            stack.push_async_callback(context.close)
+            visitor = Visitor(context, base, person)
+            visitors.append(visitor)
+            if person is not None:
+                await context.add_cookies(
+                    [
+                        {
+                            "name": each.name,
+                            "value": each.value or "",
+                            "domain": HOST,
+                            "path": each.path,
+                            "httpOnly": True,
+                        }
+                        for each in person.http.cookies.jar
+                    ]
+                )
+            await visitor.start()
+            return visitor
+
+        yield make
+        complaints = [complaint for visitor in visitors for complaint in visitor.complaints]
+        assert complaints == []
+
+
+@pytest.fixture
+def phone() -> dict[str, object]:
+    """Options of a small touch screen."""
+    return {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}

@@ -1,0 +1,122 @@
+"""From the first page to being read, in two browsers."""
+
+import re
+
+import pytest
+from playwright.async_api import expect
+
+from tests.harness.people import PASSWORD, unused_address
+from tests.web.visitor import Visitor
+
+pytestmark = pytest.mark.xdist_group("web")
+
+
+async def test_two_people_register_find_each_other_and_read_what_the_other_says(new_visitor, phone):
+    ada: Visitor = await new_visitor()
+    ben: Visitor = await new_visitor(**phone)
+    her, his = unused_address("ada.story"), unused_address("ben.story")
+    await ada.register(her)
+    await ben.register(his)
+
+    await ada.page.get_by_role("link", name="People", exact=True).first.click()
+    line = ada.page.get_by_role("button").filter(has_text=his)
+    await expect(line).to_contain_text("online")
+    await line.click()
+    await ada.say("Are you there?")
+    await ada.sees("Are you there?", "Sent")
+
+    room = ben.page.get_by_role("link", name=re.compile("Ada Story"))
+    await expect(room).to_contain_text("Are you there?")
+    await expect(room).to_contain_text("1 unread")
+    await room.click()
+    await ben.sees("Are you there?")
+    await ada.sees("Are you there?", "Read")
+
+    await ben.field().press_sequentially("Yes")
+    await expect(ada.page.get_by_text("is typing…")).to_be_visible()
+    await ben.page.get_by_role("button", name="Send").click()
+    await ada.sees("Yes")
+    await expect(ada.page.get_by_text("is typing…")).to_have_count(0)
+    await ben.sees("Yes", "Read")
+
+    await ben.page.get_by_role("link", name="Back to the conversations").click()
+    await expect(room).to_contain_text("You: Yes")
+    await expect(room).not_to_contain_text("unread")
+
+
+async def test_a_reload_stays_in_the_conversation_and_signed_in(new_visitor, alice, bob, room):
+    visitor: Visitor = await new_visitor(alice)
+    await visitor.open(room)
+    await visitor.say("Before the reload")
+    await visitor.sees("Before the reload", "Sent")
+    await visitor.page.reload()
+    await visitor.sees("Before the reload", "Sent")
+
+
+async def test_scripts_of_the_page_can_not_read_the_cookies(new_visitor, alice):
+    visitor: Visitor = await new_visitor(alice)
+    await expect(visitor.page.get_by_role("searchbox")).to_be_visible()
+    names = {cookie["name"] for cookie in await visitor.context.cookies()}
+    assert names >= {"accessToken", "refreshToken"}
+    assert await visitor.evaluate("document.cookie") == ""
+    assert await visitor.evaluate("cookieStore.getAll().then((all) => all.length)") == 0
+    kept = await visitor.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}])")
+    assert "eyJ" not in kept, "a token lies in the storage of the page"
+
+
+async def test_a_forgotten_password_is_replaced_by_mail(new_visitor, alice):
+    visitor: Visitor = await new_visitor()
+    page = visitor.page
+    await page.get_by_role("link", name="Forgot it?").click()
+    await page.get_by_label("E-mail address").fill(alice.email)
+    await page.get_by_role("button", name="Mail me a code").click()
+    await page.get_by_label("Code").fill(await visitor.mailed(alice.email))
+    await page.get_by_label("New password", exact=True).fill("another short sentence")
+    await page.get_by_role("button", name="Change it").click()
+    await expect(page.get_by_text("Your password is changed.")).to_be_visible()
+    await visitor.sign_in(alice.email, "another short sentence")
+    await expect(page.get_by_role("searchbox")).to_be_visible()
+
+
+async def test_what_is_wrong_in_a_form_is_said_beside_its_field_and_focused(new_visitor):
+    visitor: Visitor = await new_visitor()
+    page = visitor.page
+    await page.get_by_role("link", name="Create an account").click()
+    await page.get_by_label("E-mail address").fill(unused_address())
+    await page.get_by_label("Password", exact=True).fill("short")
+    await page.get_by_role("button", name="Continue").click()
+    field = page.get_by_label("Password", exact=True)
+    await expect(field).to_have_attribute("aria-invalid", "true")
+    await expect(field).to_have_accessible_description(re.compile("at least 8 characters"))
+    await expect(field).to_be_focused()
+
+
+async def test_a_wrong_password_and_a_wrong_code_are_said_in_words(new_visitor, alice):
+    visitor: Visitor = await new_visitor()
+    page = visitor.page
+    await visitor.sign_in(alice.email, "not the password")
+    await expect(page.get_by_role("alert")).to_contain_text("The address or the password is wrong.")
+    await page.get_by_role("link", name="Create an account").click()
+    await page.get_by_label("E-mail address").fill(email := unused_address())
+    await page.get_by_label("Password", exact=True).fill(PASSWORD)
+    await page.get_by_role("button", name="Continue").click()
+    right = await visitor.mailed(email)
+    await page.get_by_label("Code").fill("000000" if right != "000000" else "111111")
+    await expect(page.get_by_role("alert")).to_contain_text("wrong")
+    await page.get_by_label("Code").fill(right)
+    await expect(page.get_by_role("searchbox")).to_be_visible()
+
+
+async def test_somebody_who_never_confirmed_is_led_to_the_code(new_visitor):
+    visitor: Visitor = await new_visitor()
+    page = visitor.page
+    email = unused_address()
+    await page.get_by_role("link", name="Create an account").click()
+    await page.get_by_label("E-mail address").fill(email)
+    await page.get_by_label("Password", exact=True).fill(PASSWORD)
+    await page.get_by_role("button", name="Continue").click()
+    await expect(page.get_by_label("Code")).to_be_visible()
+    await page.goto("/#/sign-in")
+    await visitor.sign_in(email)
+    await page.get_by_label("Code").fill(await visitor.mailed(email))
+    await expect(page.get_by_role("searchbox")).to_be_visible()
