@@ -630,7 +630,7 @@ const GAP_MS = 3_000;
 const PAGE = 50;
 const WHOLE_PAGE = 100;
 const CONTENT_LENGTH = 8_000;
-const LONE_SURROGATE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
+const LONE_SURROGATE = /\p{Surrogate}/gu;
 export class Conversation extends Emitter {
   #http;
   #link;

@@ -126,6 +126,13 @@ class Page:
         async with asyncio.timeout(SECONDS):
             await self._loaded.wait()
 
+    async def forget(self) -> None:
+        """Be as a new one, without cookies and storage."""
+        await self.run("localStorage.clear()")
+        await self.go("about:blank")
+        await self.call("Network.clearBrowserCookies")
+        self._console = asyncio.Queue()
+
     async def close(self) -> None:
         """As a person closes a tab."""
         await self._browser.call("Target.closeTarget", targetId=self._target)

@@ -68,6 +68,13 @@ class Node:
         async with asyncio.timeout(SECONDS):
             return await self._console.get()
 
+    async def forget(self) -> None:
+        """Leave nothing of this test to the next."""
+        await self.run("globalThis.chat?.close()")
+        await self.run("console.log('forgotten')")
+        while await self.logged() != "forgotten":
+            pass
+
     async def _read(self) -> None:
         assert self._process.stdout is not None
         while line := await self._process.stdout.readline():
@@ -83,10 +90,16 @@ class Node:
                 answer.set_exception(RuntimeError("Node has ended"))
 
 
-async def client_page(browser: Browser, port: int, beside: Page | None = None) -> Page:
-    """A page of the server without scripts of its own, with the client loaded."""
+async def bare_page(browser: Browser, beside: Page | None = None) -> Page:
+    """A page on which any script may run."""
     page = await browser.new_page(beside)
     await page.call("Page.setBypassCSP", enabled=True)
+    return page
+
+
+async def client_page(browser: Browser, port: int, beside: Page | None = None) -> Page:
+    """A page of the server without scripts of its own, with the client loaded."""
+    page = await bare_page(browser, beside)
     await load_client(page, port)
     return page
 

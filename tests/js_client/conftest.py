@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from tests.clients.browser import Browser
-from tests.clients.script import Node, Runtime, client_page
+from tests.clients.browser import Browser, Page
+from tests.clients.script import Node, Runtime, bare_page, load_client
 from tests.clients.tools import missing, program
 
 StartBrowser = Callable[[], Awaitable[Browser]]
@@ -30,12 +30,28 @@ async def browsers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[St
         await each.stop()
 
 
+@pytest.fixture(scope="package")
+async def processes() -> AsyncIterator[list[Node]]:
+    """Processes of Node that nobody uses at the moment."""
+    idle: list[Node] = []
+    yield idle
+    for each in idle:
+        await each.stop()
+
+
+@pytest.fixture(scope="package")
+def pages() -> list[Page]:
+    """Likewise, pages of the browser."""
+    return []
+
+
 @pytest.fixture
-async def node() -> AsyncIterator[Node]:
+async def node(processes: list[Node]) -> AsyncIterator[Node]:
     """A process of Node."""
-    node = await Node.start()
+    node = processes.pop() if processes else await Node.start()
     yield node
-    await node.stop()
+    await node.forget()
+    processes.append(node)
 
 
 @pytest.fixture(params=["node", "chromium"])
@@ -45,19 +61,29 @@ def where(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-async def runtimes(browsers: StartBrowser, where: str) -> AsyncIterator[Callable[[int], Awaitable[Runtime]]]:
+async def runtimes(
+    browsers: StartBrowser, processes: list[Node], pages: list[Page], where: str
+) -> AsyncIterator[Callable[[int], Awaitable[Runtime]]]:
     """Makes a place where scripts run, as a person's own device; a page comes from the server at that port."""
-    processes: list[Node] = []
+    nodes_in_use: list[Node] = []
+    pages_in_use: list[Page] = []
 
     async def make(port: int) -> Runtime:
-        if where == "chromium":
-            return await client_page(await browsers(), port)
-        processes.append(await Node.start())
-        return processes[-1]
+        if where == "node":
+            nodes_in_use.append(processes.pop() if processes else await Node.start())
+            return nodes_in_use[-1]
+        page = pages.pop() if pages else await bare_page(await browsers())
+        pages_in_use.append(page)
+        await load_client(page, port)
+        return page
 
     yield make
-    for each in processes:
-        await each.stop()
+    for node in nodes_in_use:
+        await node.forget()
+    for page in pages_in_use:
+        await page.forget()
+    processes += nodes_in_use
+    pages += pages_in_use
 
 
 @pytest.fixture

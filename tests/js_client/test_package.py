@@ -7,6 +7,7 @@ import httpx
 import pytest
 from hatchling.builders.wheel import WheelBuilder
 
+from duologue import __version__
 from tests.clients.tools import MODULES, node_program, output_of, program
 from tests.harness.node import ROOT
 
@@ -46,6 +47,7 @@ async def test_the_package_holds_the_module_its_types_and_its_licence():
     described = json.loads((CLIENT / "package.json").read_text())
     assert {path.removeprefix("./") for path in described["exports"]["."].values()} <= names
     assert described.get("dependencies") is None
+    assert described["version"] == __version__
 
 
 def test_the_wheel_holds_the_very_module(tmp_path):
