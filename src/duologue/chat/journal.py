@@ -159,6 +159,9 @@ class Journal:
                 continue
             batch = self._take()
             self._under_way = (finished, batch)
+            if not finished:  # nothing to deliver meanwhile: a lone message saves a task and a turn of the loop
+                stored, finished = await self._commit(batch)
+                continue
             commit = asyncio.ensure_future(self._commit(batch))
             # One turn of the loop sends the commit off; PostgreSQL works while the batch before is delivered.
             await asyncio.sleep(0)
