@@ -12,6 +12,8 @@ class Identity:
 
     user_id: int
     session_id: UUID
+    generation: int
+    """How often the session had been refreshed when the token was made."""
     expires_at: int
     """When the access token runs out, in seconds since the epoch."""
     token: str

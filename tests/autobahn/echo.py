@@ -89,7 +89,7 @@ class EchoHandshaker:
 
     async def open(self, handshake: Handshake, peer: str) -> Connection:
         """An echo."""
-        identity = Identity(1, uuid.UUID(int=1), int(time.time()) + 3600, "")
+        identity = Identity(1, uuid.UUID(int=1), 1, int(time.time()) + 3600, "")
         connection = Connection(self._sockets, identity)
         connection.route = echo = Echo(connection)
         connection.framing = BinaryFraming(echo)

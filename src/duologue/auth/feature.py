@@ -178,7 +178,7 @@ def build_auth(
     events = SessionEvents()
     revocations = Revocations(pool, session_store, events, clock)
     authenticator = Authenticator(tokens, revocations, clock)
-    confirmations = Confirmations(pool, session_store, tokens, clock)
+    confirmations = Confirmations(pool, session_store, clock)
     audit = Audit(AuditStore(), clock)
     limits = Limits(LimitStore(pool), clock, rate_limits)
     passwords = Passwords(password_threads)

@@ -47,9 +47,14 @@ UPDATE sessions SET
 WHERE id = $1 AND ended_at IS NULL AND absolute_expires_at > $3
 RETURNING user_id, generation, rotated_at, absolute_expires_at, ended_at IS NOT NULL
 """
+# Locked in the order of ids, as nodes may write the same sessions.
 CONFIRM = """
-UPDATE sessions SET confirmed = true, last_used_at = greatest(last_used_at, $3)
-WHERE id = $1 AND generation = $2 AND ended_at IS NULL
+UPDATE sessions s SET confirmed = true, last_used_at = greatest(last_used_at, $3)
+FROM (
+    SELECT s.id, c.generation FROM unnest($1::uuid[], $2::int[]) AS c(id, generation) JOIN sessions s ON s.id = c.id
+    ORDER BY s.id FOR NO KEY UPDATE OF s
+) c
+WHERE s.id = c.id AND s.generation = c.generation AND s.ended_at IS NULL
 """
 END_ONE = """
 UPDATE sessions SET ended_at = $3, end_reason = $4
@@ -142,9 +147,10 @@ class SessionStore:
         user_id, generation, rotated_at, absolute_expires_at, stolen = row
         return Rotated(Family(claims.session_id, user_id, generation, rotated_at, absolute_expires_at), stolen)
 
-    async def confirm(self, conn: asyncpg.Connection, session_id: UUID, generation: int, now: datetime) -> None:
-        """The successor arrived: its access token is in use."""
-        await conn.execute(CONFIRM, session_id, generation, now)
+    async def confirm(self, conn: asyncpg.Connection, rotations: Sequence[tuple[UUID, int]], now: datetime) -> None:
+        """These generations of sessions arrived: their access tokens are in use."""
+        ids, generations = zip(*rotations, strict=True)
+        await conn.execute(CONFIRM, ids, generations, now)
 
     async def end(
         self, conn: asyncpg.Connection, session_id: UUID, reason: str, now: datetime, *, user_id: int | None = None

@@ -1,21 +1,23 @@
 """The SQL of rooms and messages."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 import asyncpg
+from msgspec import Struct
 from uuid_utils import uuid7
+
+from duologue.database.gathering import Gathering
 
 __all__ = ["FIRST_ROOM", "NEWEST", "ConversationStore", "Membership", "MessageRow", "RoomRow"]
 
 
-@dataclass(frozen=True, slots=True)
-class RoomRow:
+class RoomRow(Struct, frozen=True):
     """A room as one of its members sees it, with its newest message."""
 
     id: str
+    newest: "MessageRow | None"
     user1_id: int
     user2_id: int
     created_at: datetime
@@ -25,11 +27,9 @@ class RoomRow:
     peer_email: str
     peer_name: str | None
     peer_seen_at: datetime | None
-    newest: "MessageRow | None"
 
 
-@dataclass(frozen=True, slots=True)
-class MessageRow:
+class MessageRow(Struct, frozen=True):
     """A stored message."""
 
     id: str
@@ -42,8 +42,7 @@ class MessageRow:
     deleted_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Membership:
+class Membership(Struct, frozen=True):
     """What a room says of its members, and how far it and they have come."""
 
     user1_id: int
@@ -91,7 +90,7 @@ ROOM_COLUMNS = """
     r.id, r.user1_id, r.user2_id, r.created_at, r.last_seq,
     CASE WHEN r.user1_id = $1 THEN r.user1_read_seq ELSE r.user2_read_seq END AS read_seq,
     p.id AS peer_id, p.email AS peer_email, p.display_name AS peer_name, p.last_seen_at AS peer_seen_at,
-    m.id AS m_id, m.seq AS m_seq, m.sender_id AS m_sender_id, m.content AS m_content, m.created_at AS m_created_at,
+    m.id AS m_id, m.sender_id AS m_sender_id, m.content AS m_content, m.created_at AS m_created_at, m.seq AS m_seq,
     m.edited_at AS m_edited_at, m.deleted_at AS m_deleted_at
 FROM rooms r
 JOIN users p ON p.id = CASE WHEN r.user1_id = $1 THEN r.user2_id ELSE r.user1_id END
@@ -115,14 +114,14 @@ WHERE r.id IN (SELECT id FROM rooms WHERE user1_id = $1 UNION ALL SELECT id FROM
 ORDER BY coalesce(m.created_at, r.created_at) DESC, r.id DESC
 LIMIT $4
 """
-MEMBERSHIP_COLUMNS = """user1_id, user2_id, last_seq, last_rev,
+MEMBERSHIPS = """
+SELECT id, user1_id, user2_id, last_seq, last_rev,
     user1_read_seq, user2_read_seq, user1_delivered_seq, user2_delivered_seq,
     EXISTS (SELECT FROM blocks WHERE blocker_id = user2_id AND blocked_id = user1_id),
     EXISTS (SELECT FROM blocks WHERE blocker_id = user1_id AND blocked_id = user2_id),
     (SELECT last_seen_at FROM users WHERE id = user1_id), (SELECT last_seen_at FROM users WHERE id = user2_id)
+FROM rooms WHERE id = ANY ($1::uuid[])
 """
-MEMBERSHIP = f"SELECT {MEMBERSHIP_COLUMNS} FROM rooms WHERE id = $1"
-MEMBERSHIPS = f"SELECT {MEMBERSHIP_COLUMNS}, id FROM rooms WHERE id = ANY ($1::uuid[])"
 MESSAGE_COLUMNS = "id, seq, sender_id, content, created_at, edited_at, deleted_at"
 AFTER = f"SELECT {MESSAGE_COLUMNS} FROM messages WHERE room_id = $1 AND seq > $2 ORDER BY seq LIMIT $3"
 BEHIND = f"""
@@ -150,6 +149,7 @@ class ConversationStore:
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
+        self._memberships = Gathering(self._ask_memberships)
 
     async def open_room(self, user_id: int, other_user_id: int) -> tuple[RoomRow, bool] | None:
         """The room of the pair and whether it is new; `None` where there is no such other user."""
@@ -171,12 +171,14 @@ class ConversationStore:
 
     async def membership(self, room_id: UUID) -> Membership | None:
         """Who belongs to the room."""
-        row = await self._pool.fetchrow(MEMBERSHIP, room_id)
-        return Membership(*row) if row else None
+        return await self._memberships.get(room_id)
+
+    async def _ask_memberships(self, room_ids: Sequence[UUID | str]) -> dict[UUID, Membership]:
+        return {row[0]: Membership(*row[1:]) for row in await self._pool.fetch(MEMBERSHIPS, room_ids)}
 
     async def memberships(self, room_ids: Sequence[str]) -> dict[str, Membership]:
         """Who belongs to each of these rooms."""
-        return {str(row[-1]): Membership(*row[:-1]) for row in await self._pool.fetch(MEMBERSHIPS, list(room_ids))}
+        return {str(room_id): found for room_id, found in (await self._ask_memberships(room_ids)).items()}
 
     async def behind(self, positions: Mapping[str, int], limit: int) -> dict[str, list[MessageRow]]:
         """The first messages of each room behind that `seq`, oldest first; many rooms in one question."""
@@ -209,31 +211,6 @@ def message_rows(room_id: UUID, rows: Sequence[asyncpg.Record]) -> list[MessageR
 
 def room_row(row: asyncpg.Record) -> RoomRow:
     """A row of `ROOM_COLUMNS`."""
-    room_id = str(row["id"])
-    newest = (
-        MessageRow(
-            str(row["m_id"]),
-            room_id,
-            row["m_sender_id"],
-            row["m_content"],
-            row["m_created_at"],
-            row["m_seq"],
-            row["m_edited_at"],
-            row["m_deleted_at"],
-        )
-        if row["m_id"]
-        else None
-    )
-    return RoomRow(
-        id=room_id,
-        user1_id=row["user1_id"],
-        user2_id=row["user2_id"],
-        created_at=row["created_at"],
-        last_seq=row["last_seq"],
-        read_seq=row["read_seq"],
-        peer_id=row["peer_id"],
-        peer_email=row["peer_email"],
-        peer_name=row["peer_name"],
-        peer_seen_at=row["peer_seen_at"],
-        newest=newest,
-    )
+    room_id, message_id = str(row[0]), row[10]
+    newest = MessageRow(str(message_id), room_id, *row[11:]) if message_id else None
+    return RoomRow(room_id, newest, *row[1:10])
