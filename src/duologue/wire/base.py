@@ -25,4 +25,6 @@ class Wire(msgspec.Struct, frozen=True, rename="camel"):
 
 def rfc3339(moment: datetime) -> str:
     """`2026-01-01T00:00:00.000Z`; `moment` must know its time zone."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:23] + "Z"
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return moment.isoformat("T", "milliseconds")[:23] + "Z"
