@@ -22,7 +22,7 @@ from duologue.identity import Identity
 from duologue.realtime.connection import Connection
 from duologue.realtime.framing import FrameSink, Framing, text_frame
 from duologue.realtime.outbox import Flusher
-from duologue.realtime.server import Handshake, socket_protocol
+from duologue.realtime.server import Handshake, SocketProtocol, socket_protocol
 from duologue.realtime.sockets import Sockets
 from duologue.realtime.wheel import Wheel
 
@@ -85,7 +85,13 @@ class EchoHandshaker:
 
     def __init__(self, sockets: Sockets) -> None:
         self._sockets = sockets
+        self.gate = self
+        self.under_way: set[SocketProtocol] = set()
         self.opened: list[Connection] = []
+
+    def handshake(self, under_way: int) -> int:
+        """There is always room."""
+        return 0
 
     async def open(self, handshake: Handshake, peer: str) -> Connection:
         """An echo."""
@@ -124,6 +130,7 @@ async def echo_server(clock: Callable[[], float] | None = None) -> AsyncIterator
             lifespan="off",
             log_config=None,
             access_log=False,
+            timeout_graceful_shutdown=5,
         )
     )
     wheel.start()
