@@ -17,6 +17,7 @@ from tests.harness.vitals import MIB, vitals
 
 GROWTH = 24 * MIB  # of the server, while several times as much passes by the reader that stopped
 CHUNK = 100
+UNDISTURBED = 0.25  # seconds; whoever waits for a reader that stopped waits for much longer
 
 
 async def flood(hers, start, end, content):
@@ -88,7 +89,7 @@ async def stop_reading(server, people, total, content):
     assert code == 4008
     assert 0 < reason["retryMs"] < 60_000
     assert peak[0] - start < GROWTH
-    assert statistics.median(during) < 5 * statistics.median(before)
+    assert statistics.median(during) < max(UNDISTURBED, 5 * statistics.median(before))
 
     assert heard == list(range(total // 2 + 1, total // 2 + 1 + len(heard)))
     assert len(heard) < total // 2, "nothing was held back from it"
