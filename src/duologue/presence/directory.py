@@ -19,6 +19,10 @@ class Directory:
         self._presence = presence
         self.is_open = is_open
 
+    def is_online(self, user_id: int) -> bool:
+        """Whether the user is there."""
+        return self._presence.is_online(user_id)
+
     async def people(self, user_id: int, limit: int) -> list[Person]:
         """Whom the user sees, in id order; of too many, those who are online, then the newest."""
         if self.is_open:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import msgspec
 import structlog
@@ -25,6 +26,26 @@ encode = msgspec.json.Encoder().encode
 log = structlog.get_logger("duologue.users")
 
 
+class Changes:
+    """Of one person, since they were told last."""
+
+    __slots__ = ("before", "first", "last")
+
+    def __init__(self, before: bool | None, moment: float) -> None:
+        self.before = before
+        """Whether the person was online before them; `None`: some do not know the person at all."""
+        self.first = moment
+        self.last = moment
+
+
+class News(NamedTuple):
+    """What is told of a person."""
+
+    frame: bytes
+    online: bool
+    changes: Changes
+
+
 class UserBoard:
     """The watchers of this node. Changes within a quarter of a second are sent together, each person once."""
 
@@ -32,7 +53,7 @@ class UserBoard:
         self.sockets = sockets
         self.directory = directory
         self._watchers: set[UsersSocket] = set()
-        self._changed: set[int] = set()
+        self._changed: dict[int, Changes] = {}
         self._waiting = False
 
     def route(self, connection: Connection, identity: Identity) -> "UsersSocket":
@@ -45,8 +66,8 @@ class UserBoard:
             return  # they did before
         for watcher in self._watchers:
             watcher.met(user_id, other_id)
-        self.changed(user_id)
-        self.changed(other_id)
+        self._note(user_id, None)
+        self._note(other_id, None)
 
     def join(self, watcher: "UsersSocket") -> None:
         """Tell this socket who comes and goes."""
@@ -57,10 +78,20 @@ class UserBoard:
         self._watchers.discard(watcher)
 
     def changed(self, user_id: int) -> None:
-        """The user came, went, or is new."""
+        """The user came or went."""
+        self._note(user_id, not self.directory.is_online(user_id))
+
+    def _note(self, user_id: int, before: bool | None) -> None:
         if not self._watchers:
             return
-        self._changed.add(user_id)
+        now = asyncio.get_running_loop().time()
+        changes = self._changed.get(user_id)
+        if changes is None:
+            self._changed[user_id] = Changes(before, now)
+        else:
+            changes.last = now
+            if before is None:
+                changes.before = None
         if not self._waiting:
             self._waiting = True
             self.sockets.run(self._tell(), "user status")
@@ -69,17 +100,19 @@ class UserBoard:
         try:
             while self._changed and self._watchers:
                 await asyncio.sleep(COALESCE_SECONDS)
-                batch, self._changed = self._changed, set()
+                batch, self._changed = self._changed, {}
                 try:
                     people = await self.directory.some_people(batch)
                 except AWAY as error:  # they are told when PostgreSQL is back
                     log.warning("the directory could not be read", reason=type(error).__name__)
-                    self._changed |= batch
+                    self._changed = batch | self._changed
                     continue
-                frames = {person.id: text_frame(encode(UserStatus(person))) for person in people}
-                together = b"".join(frames.values())
+                news = [News(text_frame(encode(UserStatus(each))), each.online, batch[each.id]) for each in people]
+                frames = {each.id: each_news for each, each_news in zip(people, news, strict=True)}
+                together = b"".join([each.frame for each in news if each.changes.before is not each.online])
+                first = min((each.changes.first for each in news), default=0.0)
                 for watcher in self._watchers:
-                    watcher.push(frames, together)
+                    watcher.push(frames, together, first)
         finally:
             self._waiting = False
 
@@ -93,7 +126,8 @@ class UsersSocket:
         self._board = board
         self._connection = connection
         self._user_id = user_id
-        self._listed = False
+        self._listed: float | None = None
+        """When it was sent the list."""
         self._contacts: set[int] | None = None
         """Whom it sees; `None` is everybody."""
         self._met: set[int] = set()
@@ -117,13 +151,25 @@ class UsersSocket:
         if self._user_id in (user_id, other_id):
             self._met |= {user_id, other_id}
 
-    def push(self, frames: Mapping[int, bytes], together: bytes) -> None:
-        """Changes. Those before the list are in it: it is made of what is known when it is sent."""
-        if not self._listed:
+    def push(self, frames: Mapping[int, News], together: bytes, first: float) -> None:
+        """Changes, `together` where they are all this socket's, the first of them at that moment.
+
+        Those before the list are in it, and who went and came back meanwhile is no news, unless the list lies between.
+        """
+        listed = self._listed
+        if listed is None:
             return
-        if self._contacts is not None:
-            seen = self._contacts | self._met
-            together = b"".join([frame for user_id, frame in frames.items() if user_id in seen])
+        if self._contacts is not None or listed >= first:
+            seen = None if self._contacts is None else self._contacts | self._met
+            together = b"".join(
+                [
+                    news.frame
+                    for user_id, news in frames.items()
+                    if (seen is None or user_id in seen)
+                    and news.changes.last > listed
+                    and (news.changes.before is not news.online or listed >= news.changes.first)
+                ]
+            )
         if together:
             self._connection.send(together)
 
@@ -136,4 +182,4 @@ class UsersSocket:
             self._connection.close(Close.OVERLOADED, retry_hint(500, 3_000))
             return
         self._connection.send(text_frame(encode(AllUsers(people))))
-        self._listed = True
+        self._listed = asyncio.get_running_loop().time()
