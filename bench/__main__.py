@@ -21,6 +21,7 @@ MEASUREMENTS = {
     "rooms": "GET /msg/room with 50 rooms",
     "storm": "latency of messages while many people sign in",
     "growth": "cost per message with more sockets and more stored messages",
+    "cluster": "what it costs to cross NATS, for messages and for typing",
     "deflate": "what permessage-deflate would cost and save",
     "profile": "where the server's time goes, by stage",
 }

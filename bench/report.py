@@ -25,6 +25,7 @@ TEXTS = {
     "presence": "Presence",
     "storm": "Sign-in storm",
     "growth": "Growth",
+    "cluster": "Crossing NATS",
     "profile": "Where the time goes",
     "deflate": "permessage-deflate",
 }
@@ -32,6 +33,8 @@ NOTES = {
     "latency": "`load late` is how late the load itself sent at worst: what others took from it on the same cores.",
     "history": "One connection, one request after the other; the time is the round trip, the client's part included.",
     "connects": "A connect: TCP, upgrade, token, membership, joined. The client's own work is on the same cores.",
+    "cluster": "A closed loop fills all cores, so on two of them a second node adds work, not speed: look at the CPU.\n"
+    "What one commit adds to a room crosses as one parcel, so with more in flight each message pays less.",
     "profile": "py-spy's samples of the server, put to stages by the innermost frame that is of one, times the CPU\n"
     "of a message measured without the profiler.",
     "deflate": "See [0009](decisions/0009-no-permessage-deflate.md).",
