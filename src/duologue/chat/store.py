@@ -78,11 +78,10 @@ class Membership(Struct, frozen=True):
         """When the member was last online, as far as the database knows."""
         return self.seen1 if user_id == self.user1_id else self.seen2
 
-    def blocked(self) -> set[int]:
+    def blocked(self) -> frozenset[int]:
         """The members whom the other has blocked."""
-        return {
-            user_id for user_id, blocked in ((self.user1_id, self.blocked1), (self.user2_id, self.blocked2)) if blocked
-        }
+        pairs = ((self.user1_id, self.blocked1), (self.user2_id, self.blocked2))
+        return frozenset(user_id for user_id, blocked in pairs if blocked)
 
 
 # $1: the member who looks.

@@ -7,6 +7,8 @@ from duologue.chat.store import Membership
 
 __all__ = ["Channel", "Member"]
 
+NOBODY: set["Member"] = set()
+"""Most rooms have no listener, and an empty set takes 216 bytes. Nothing is ever added to this one."""
 HELD = 5_000  # messages of other nodes that wait for one before them; more are read from the log
 
 
@@ -68,13 +70,13 @@ class Channel:
     def __init__(self, room_id: str) -> None:
         self.room_id = room_id
         self.members: set[Member] = set()
-        self.listeners: set[Member] = set()
+        self.listeners: set[Member] = NOBODY
         """Those of `duologue.v1`."""
         self.last_seq = 0
         """The newest message delivered here; with other nodes, the first one to be delivered is the one behind it."""
         self.last_rev = 0
         """The newest edit or deletion told here since the channel opened."""
-        self.blocked: set[int] = set()
+        self.blocked: frozenset[int] = frozenset()
         """Members who may not post."""
         self.marks: dict[int, tuple[int, int]] = {}
         """How far each member has read, and was sent, the room; as told to the listeners, or known when it opened."""
@@ -84,6 +86,19 @@ class Channel:
         """Messages that came before their turn, by `seq`."""
         self.receipts: list[tuple[int, Member, bytes]] = []
         """Senders to be told once everything up to their message was delivered here: `seq`, to whom, the frame."""
+
+    def add(self, member: Member) -> None:
+        """A socket opened."""
+        self.members.add(member)
+        if member.listens:
+            if self.listeners is NOBODY:
+                self.listeners = set()
+            self.listeners.add(member)
+
+    def remove(self, member: Member) -> None:
+        """A socket closed."""
+        self.members.discard(member)
+        self.listeners.discard(member)
 
     @property
     def is_behind(self) -> bool:

@@ -72,6 +72,31 @@ class Route(Protocol):
 class Connection(Reader):
     """Reads frames for its route and writes what the route sends; ends itself when the peer is silent or too slow."""
 
+    __slots__ = (
+        "_allowance",
+        "_allowance_at",
+        "_closing",
+        "_expires_at",
+        "_expiry_told",
+        "_heard",
+        "_held",
+        "_pinged",
+        "_reading_paused",
+        "_refusal",
+        "_refused",
+        "_sockets",
+        "_stalled",
+        "_transport",
+        "_writable",
+        "framing",
+        "identity",
+        "is_deaf",
+        "is_v1",
+        "outbox",
+        "route",
+        "tail",
+    )
+
     def __init__(
         self,
         sockets: Sockets,

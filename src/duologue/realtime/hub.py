@@ -69,16 +69,13 @@ class Hub:
         if channel is None:
             channel = self._channels[room_id] = self._open(room_id, membership)
         self.tails.keep(room_id)
-        channel.members.add(member)
-        if member.listens:
-            channel.listeners.add(member)
+        channel.add(member)
         return channel
 
     def leave(self, room_id: str, member: Member) -> None:
         """Deliver no more to this member."""
         channel = self._channels[room_id]
-        channel.members.discard(member)
-        channel.listeners.discard(member)
+        channel.remove(member)
         if not channel.members:
             del self._channels[room_id]
             if not self._broker.alone:
@@ -145,7 +142,8 @@ class Hub:
             self._blocks.popitem(last=False)
         channel = self._channels.get(room_id)
         if channel is not None:
-            (channel.blocked.add if blocked else channel.blocked.discard)(user_id)
+            one = frozenset((user_id,))
+            channel.blocked = channel.blocked.union(one) if blocked else channel.blocked.difference(one)
 
     def tell_in_turn(self, channel: Channel, seq: int, member: Member, frame: bytes) -> None:
         """Tell a member that its message is stored, not before the messages ahead of it were delivered here.
@@ -230,7 +228,7 @@ class Hub:
         blocked = membership.blocked()
         for user_id in (membership.user1_id, membership.user2_id):
             if self._blocks.get((room_id, user_id), user_id in blocked):
-                channel.blocked.add(user_id)
+                channel.blocked |= frozenset((user_id,))
         if not self._broker.alone:
             channel.last_seq = channel.known = membership.last_seq
             channel.last_rev = membership.last_rev

@@ -25,6 +25,8 @@ log = structlog.get_logger("duologue.socket")
 class Reader(WSListener):
     """Who the parser reads for."""
 
+    __slots__ = ()
+
     framing: Framing
     is_deaf: bool
     """The peer was at fault: nothing more of what it sends is heard."""

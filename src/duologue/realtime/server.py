@@ -5,7 +5,7 @@ import contextlib
 import http
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, cast
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -164,7 +164,9 @@ class Handshaker:
         if route == "ws" and not handshake.is_v1:
             raise Refusal(Close.UNKNOWN_ROUTE, f"/ws wants the subprotocol {V1}")
         self._check_leaving()
-        identity = self._authenticate(handshake.token)
+        token = handshake.token
+        # The socket lives without its token, which would take half a kilobyte for as long.
+        identity = replace(self._authenticate(token), token="")
         connection = Connection(self.sockets, identity, is_v1=handshake.is_v1)
         if route == "room":
             if not room_id:
@@ -180,7 +182,7 @@ class Handshaker:
             connection.route = self._board.route(connection, identity)
         await self._used(identity)
         # Again, since the session may have ended during the waits; from here to the open socket there are none.
-        self._authenticate(identity.token)
+        self._authenticate(token)
         self._check_leaving()
         return connection
 
