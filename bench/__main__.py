@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from bench import machine
+from bench.progress import Bar
 from bench.table import print_tables
 
 MEASUREMENTS = {
@@ -44,7 +45,9 @@ def main() -> None:
         importlib.import_module("bench.report").write()
         return
     busy = os.getloadavg()[0]  # before it began
-    found = asyncio.run(modules[options.name].run(options))
+    steps = getattr(modules[options.name], "steps", lambda _: 1)
+    with Bar(steps(options)) as options.progress:
+        found = asyncio.run(modules[options.name].run(options))
     found = {
         "command": "python -m bench " + " ".join(sys.argv[1:]),
         "busy": busy,

@@ -12,7 +12,7 @@ from bench.table import Table, spread
 from bench.talk import Latencies
 from bench.workers import Worker
 
-__all__ = ["add_arguments", "run", "tables"]
+__all__ = ["add_arguments", "run", "steps", "tables"]
 
 ROOMS = 100
 
@@ -26,6 +26,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--turns", type=int, default=3)
 
 
+def steps(options: argparse.Namespace) -> int:
+    """How many turns there will be."""
+    return options.turns * 2
+
+
 async def run(options: argparse.Namespace) -> dict[str, Any]:
     """Each turn has people of its own: a token that has not been seen costs the most."""
     turns: list[dict[str, Any]] = []
@@ -36,6 +41,7 @@ async def run(options: argparse.Namespace) -> dict[str, Any]:
         for turn in range(options.turns):
             for kind in ("first", "again"):  # again: the same tokens, a moment later
                 mark = f"{kind}.{turn}:"
+                options.progress.step(f"tokens used {kind}")
                 first = ROOMS + turn * options.connects // 2
                 urls = [url for lane in rival.lanes(first, options.connects // 2) for url in lane]
                 opening = Task(idle=urls, opening=options.at_once, timed_opening=True)

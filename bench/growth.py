@@ -13,7 +13,7 @@ from bench.table import Table, spread
 from bench.talk import Latencies
 from bench.workers import perform
 
-__all__ = ["add_arguments", "run", "tables"]
+__all__ = ["add_arguments", "run", "steps", "tables"]
 
 TALKING = 5  # rooms
 FILL = """
@@ -34,6 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=float, default=3.0)
 
 
+def steps(options: argparse.Namespace) -> int:
+    """How many turns there will be."""
+    return (len(options.sockets) + len(options.stored)) * options.turns + -(-max(options.stored) // STEP)
+
+
 async def run(options: argparse.Namespace) -> dict[str, Any]:
     """First the sockets, then the messages; the talk is always that of five rooms."""
     found: dict[str, Any] = {"turns": [], "faults": []}
@@ -44,17 +49,20 @@ async def run(options: argparse.Namespace) -> dict[str, Any]:
             for sockets in options.sockets:
                 lanes = rival.lanes(TALKING, max(0, sockets // 2 - TALKING))
                 idle = [url for lane in lanes for url in lane]
+                options.progress.step(f"{sockets:,} sockets")
                 await measure(stage, rival, options, found, {"kind": "sockets", "size": sockets, "turn": turn}, idle)
         connection = await asyncpg.connect(rival.server.dsn, command_timeout=600)
         await connection.execute("SET synchronous_commit = off")  # the filling is not what is measured
         filled = 0
         for size in sorted(options.stored):
             while filled < size:
+                options.progress.step(f"filling, {filled:,}")
                 last = min(filled + STEP, size) - 1
                 await connection.execute(FILL, filled, last)
                 filled = last + 1
             await connection.execute("VACUUM ANALYZE messages")
             for turn in range(options.turns):
+                options.progress.step(f"{size:,} stored")
                 await measure(stage, rival, options, found, {"kind": "stored", "size": size, "turn": turn}, [])
         await connection.close()
     return found

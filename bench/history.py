@@ -15,7 +15,7 @@ from bench.people import make_rooms
 from bench.stage import open_stage
 from bench.table import Table, spread
 
-__all__ = ["add_arguments", "run", "tables"]
+__all__ = ["add_arguments", "run", "steps", "tables"]
 
 # Ids grow like UUIDv7 do; $1: the room, $2: its sender, $3: how many, $4: where the ids begin.
 FILL = """
@@ -43,6 +43,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=float, default=2.0)
 
 
+def steps(options: argparse.Namespace) -> int:
+    """How many turns there will be."""
+    return options.millions + 2 * options.turns
+
+
 async def run(options: argparse.Namespace) -> dict[str, Any]:
     """Fill, then ask for pages."""
     generator = random.Random(1)
@@ -56,6 +61,7 @@ async def run(options: argparse.Namespace) -> dict[str, Any]:
             await connection.execute(FILL, pairs[kind].room, pairs[kind].first.id, size, begin << 40)
             await connection.execute(COUNT, pairs[kind].room, size)
         for first in range(0, options.millions * 1_000_000 - LARGE - SMALL, STEP):
+            options.progress.step(f"filling, {first:,}")
             last = min(first + STEP, options.millions * 1_000_000 - LARGE - SMALL) - 1
             await connection.execute(OTHERS, 3 << 40, first, last)
         await connection.execute("VACUUM (ANALYZE) messages")
@@ -65,6 +71,7 @@ async def run(options: argparse.Namespace) -> dict[str, Any]:
         await stage.checkpoint()
         for turn in range(options.turns):
             for kind, top in (("large", LARGE), ("small", SMALL)):
+                options.progress.step(f"{kind} room")
                 pair = pairs[kind]
                 path = f"/msg/room/{pair.room}/messages?limit=50&before="
                 head = f"HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {pair.first.token}\r\n\r\n"

@@ -14,7 +14,7 @@ from bench.table import Table, spread
 from bench.talk import Latencies
 from bench.workers import perform
 
-__all__ = ["add_arguments", "run", "tables"]
+__all__ = ["add_arguments", "run", "steps", "tables"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,6 +25,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rooms", type=int, default=200)
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=4.0)
+
+
+def steps(options: argparse.Namespace) -> int:
+    """How many turns there will be."""
+    return options.turns * sum(1 + len(options.peers) * (rate in options.peer_rates) for rate in options.rates)
 
 
 async def run(options: argparse.Namespace) -> dict[str, Any]:
@@ -39,6 +44,7 @@ async def run(options: argparse.Namespace) -> dict[str, Any]:
                     if name != "duologue" and rate not in options.peer_rates:
                         continue
                     mark = f"{rate}.{turn}:"
+                    options.progress.step(f"{name}, {rate} a second")
                     await stage.checkpoint()
                     task = Task(rival.lanes(0, options.rooms), rate=rate, seconds=options.seconds, mark=mark)
                     result, cpu = await perform(stage, rival.server, task)

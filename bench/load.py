@@ -15,7 +15,7 @@ from bench.table import Table, spread
 from bench.talk import Latencies
 from bench.workers import perform
 
-__all__ = ["add_arguments", "run", "tables"]
+__all__ = ["add_arguments", "run", "steps", "tables"]
 
 SHAPES = ("50x16", "500x1", "50x1")
 
@@ -26,6 +26,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--peers", nargs="*", default=PEERS, choices=PEERS)
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=3.0, help="measured in a turn, after a second of warming up")
+
+
+def steps(options: argparse.Namespace) -> int:
+    """How many turns there will be."""
+    return len(options.shapes) * options.turns * (1 + len(options.peers))
 
 
 async def run(options: argparse.Namespace) -> dict[str, Any]:
@@ -39,6 +44,7 @@ async def run(options: argparse.Namespace) -> dict[str, Any]:
             for turn in range(options.turns):
                 for name, rival in rivals.items():
                     mark = f"{shape}.{turn}:"
+                    options.progress.step(f"{name}, {shape}")
                     await stage.checkpoint()
                     task = Task(rival.lanes(0, rooms), window=window, seconds=options.seconds, mark=mark)
                     result, cpu = await perform(stage, rival.server, task)

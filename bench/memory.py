@@ -10,13 +10,18 @@ from bench.stage import open_stage
 from bench.table import Table
 from bench.workers import Worker
 
-__all__ = ["add_arguments", "run", "tables"]
+__all__ = ["add_arguments", "run", "steps", "tables"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What may be chosen."""
     parser.add_argument("--sockets", type=int, default=10_000)
     parser.add_argument("--peers", nargs="*", default=["node"], choices=["node"])
+
+
+def steps(options: argparse.Namespace) -> int:
+    """How many turns there will be."""
+    return 2 * (1 + len(options.peers))
 
 
 async def run(options: argparse.Namespace) -> dict[str, Any]:
@@ -34,6 +39,7 @@ async def run(options: argparse.Namespace) -> dict[str, Any]:
                 worker.go()
                 await worker.result()
             for rounds in ("first", "second"):
+                options.progress.step(f"{name}, {rounds} time")
                 before = machine.resident_kb(rival.server.pid)
                 async with Worker(stage, rival.server, Task(idle=urls)) as worker:
                     worker.go()

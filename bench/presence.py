@@ -12,7 +12,7 @@ from bench.table import Table, spread
 from bench.talk import Silent, open_socket
 from bench.workers import Worker
 
-__all__ = ["add_arguments", "run", "tables"]
+__all__ = ["add_arguments", "run", "steps", "tables"]
 
 WATCHING_USERS = 50
 SETTLE_SECONDS = 8.0  # a departure is news after five
@@ -23,6 +23,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--watchers", type=int, default=5_000)
     parser.add_argument("--changes", type=int, default=100, help="people who come, one after the other, and then go")
     parser.add_argument("--turns", type=int, default=2)
+
+
+def steps(options: argparse.Namespace) -> int:
+    """How many turns there will be."""
+    return 2 * options.turns
 
 
 async def run(options: argparse.Namespace) -> dict[str, Any]:
@@ -41,6 +46,7 @@ async def run(options: argparse.Namespace) -> dict[str, Any]:
                 await asyncio.sleep(SETTLE_SECONDS)
                 here = []
                 for kind in ("come", "go"):
+                    options.progress.step(f"people {kind}")
                     before = machine.cpu_seconds(server.pid)
                     for each in coming:
                         if kind == "come":
