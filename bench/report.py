@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from bench import goals
+from bench import goals, plot
 from bench.stage import ROOT
 
 __all__ = ["write"]
@@ -13,6 +13,7 @@ __all__ = ["write"]
 RESULTS = Path(__file__).parent / "results"
 QUIET = 0.7  # load average
 PAGE = ROOT / "docs/benchmarks.md"
+PLOTS = {"load": plot.rates, "latency": plot.latencies}
 HEAD = Path(__file__).with_name("head.md")
 
 TEXTS = {
@@ -53,6 +54,10 @@ def write() -> None:
         parts.append(f"## {TEXTS[name]}\n\n`{found['command']}`{busy(found)}\n")
         if name in NOTES:
             parts.append(f"{NOTES[name]}\n")
+        if name in PLOTS:
+            picture = PAGE.parent / f"images/benchmark-{name}.svg"
+            picture.write_text(PLOTS[name](found), encoding="utf-8")
+            parts.append(f"![{TEXTS[name]}](images/{picture.name})\n")
         parts += [table.markdown() for table in importlib.import_module(f"bench.{name}").tables(found)]
         if "faults" in found:
             wrong = found["faults"]
