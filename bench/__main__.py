@@ -24,6 +24,7 @@ MEASUREMENTS = {
     "growth": "cost per message with more sockets and more stored messages",
     "cluster": "what it costs to cross NATS, for messages and for typing",
     "deflate": "what permessage-deflate would cost and save",
+    "scale": "what more nodes and cores would carry, simulated from the other results",
     "profile": "where the server's time goes, by stage",
 }
 RESULTS = Path(__file__).parent / "results"

@@ -5,14 +5,16 @@ import json
 from pathlib import Path
 from typing import Any
 
-from bench import goals, plot
+from bench import goals, plot, scale
 from bench.stage import ROOT
+from bench.table import Table
 
 __all__ = ["write"]
 
 RESULTS = Path(__file__).parent / "results"
 QUIET = 0.7  # load average
 PAGE = ROOT / "docs/benchmarks.md"
+SCALING = ROOT / "docs/scaling.md"
 PLOTS = {"load": plot.rates, "latency": plot.latencies}
 HEAD = Path(__file__).with_name("head.md")
 
@@ -46,9 +48,8 @@ def write() -> None:
     """Write the page."""
     results: dict[str, dict[str, Any]] = {}
     for name in TEXTS:
-        path = RESULTS / f"{name}.json"
-        if path.exists():
-            results[name] = json.loads(path.read_text(encoding="utf-8"))
+        if found := read(name):
+            results[name] = found
     parts = [HEAD.read_text(encoding="utf-8"), f"## Goals\n\n{goals.table(results).markdown()}"]
     for name, found in results.items():
         parts.append(f"## {TEXTS[name]}\n\n`{found['command']}`{busy(found)}\n")
@@ -66,6 +67,20 @@ def write() -> None:
     parts.append("## The machine\n\n" + ", ".join(f"{key} {value}" for key, value in machine.items()) + ".\n")
     PAGE.write_text("\n".join(parts), encoding="utf-8")
     print(f"wrote {PAGE.relative_to(ROOT)}")
+    if found := read("scale"):
+        here = Path(__file__).parent
+        tables = [scale.carried(results), *scale.tables(found)]
+        pages = [here / "scaling.md", *tables, here / "million.md"]
+        parts = [each.markdown() if isinstance(each, Table) else each.read_text(encoding="utf-8") for each in pages]
+        SCALING.write_text("\n".join(parts), encoding="utf-8")
+        print(f"wrote {SCALING.relative_to(ROOT)}")
+
+
+def read(name: str) -> dict[str, Any] | None:
+    """The JSON of a measurement, if it was made."""
+    path = RESULTS / f"{name}.json"
+    found: dict[str, Any] | None = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    return found
 
 
 def busy(found: dict[str, Any]) -> str:
