@@ -8,7 +8,7 @@ from playwright.async_api import expect
 from tests.harness.people import PASSWORD
 from tests.web.visitor import Visitor
 
-pytestmark = pytest.mark.xdist_group("web")
+pytestmark = pytest.mark.xdist_group("web-story")
 
 
 async def test_a_device_is_signed_out_from_another_one(new_visitor, alice):

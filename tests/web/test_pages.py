@@ -13,7 +13,7 @@ from tests.harness.people import Person
 from tests.web.figures import note, picture
 from tests.web.visitor import Visitor, name_of
 
-pytestmark = pytest.mark.xdist_group("web")
+pytestmark = pytest.mark.xdist_group("web-pages")
 
 STATIC = ROOT / "src" / "duologue" / "web" / "static"
 SCRIPT_BUDGET = 60_000  # bytes over the wire, for all of `/`

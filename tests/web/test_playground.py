@@ -9,7 +9,7 @@ from playwright.async_api import Locator, expect
 from tests.harness.node import Node, free_port
 from tests.web.visitor import Visitor
 
-pytestmark = pytest.mark.xdist_group("web")
+pytestmark = pytest.mark.xdist_group("web-playground")
 
 
 async def opened(new_visitor, person=None) -> tuple[Visitor, Locator, Locator]:

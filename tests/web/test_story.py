@@ -8,7 +8,7 @@ from playwright.async_api import expect
 from tests.harness.people import PASSWORD, unused_address
 from tests.web.visitor import Visitor
 
-pytestmark = pytest.mark.xdist_group("web")
+pytestmark = pytest.mark.xdist_group("web-story")
 
 
 async def test_two_people_register_find_each_other_and_read_what_the_other_says(new_visitor, phone):

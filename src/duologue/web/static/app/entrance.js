@@ -124,8 +124,10 @@ function OneTimeCode({ form, submits = false }) {
     const input = /** @type {HTMLInputElement} */ (event.currentTarget);
     if (submits && /^\d{6}$/.test(input.value.replace(/\s/g, ""))) input.form?.requestSubmit();
   }
-  return html`<${Field} form=${form} label="Code" name="otp" class="code" inputmode="numeric" autocomplete="one-time-code" maxlength="8" required
-    spellcheck="false" onInput=${typed} />`;
+  const place = useRef(/** @type {HTMLElement | null} */ (null));
+  useEffect(() => place.current?.querySelector("input")?.focus(), []); // one comes back from the mail and pastes
+  return html`<div ref=${place}><${Field} form=${form} label="Code" name="otp" class="code" inputmode="numeric" autocomplete="one-time-code" maxlength="8" required
+    spellcheck="false" onInput=${typed} /></div>`;
 }
 
 /** Another code, once a minute. @param {{email: string, send: () => Promise<unknown>}} props */

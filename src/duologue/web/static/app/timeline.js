@@ -73,16 +73,18 @@ export function Timeline(props) {
     setAway(!atEnd);
     onEnd(atEnd);
     if (!complete && box.scrollHeight - box.clientHeight - bottom < EARLIER) onEarlier();
-    anchor.current = null;
-    if (atEnd) return;
+  }
+
+  /** The message that is read, and where it stands; nothing at the end, which stays in sight by itself. */
+  function standing() {
+    const box = scroller.current;
+    if (!box || -box.scrollTop < AT_END) return null;
     const top = box.getBoundingClientRect().top;
-    for (const each of box.querySelectorAll("[data-seq]")) {
+    for (const each of /** @type {NodeListOf<HTMLElement>} */ (box.querySelectorAll("[data-seq]"))) {
       const rect = each.getBoundingClientRect();
-      if (rect.bottom > top) {
-        anchor.current = { seq: /** @type {HTMLElement} */ (each).dataset.seq ?? "", top: rect.top };
-        break;
-      }
+      if (rect.bottom > top) return { seq: each.dataset.seq ?? "", top: rect.top };
     }
+    return null;
   }
 
   const waiting = useRef(0);
@@ -99,6 +101,13 @@ export function Timeline(props) {
   const first = Math.max(0, all.length - to);
   const visible = all.slice(first, last);
 
+  // Looked up here, before anything is drawn: since the last scroll event one may have scrolled on.
+  const drawing = useRef(/** @type {unknown[]} */ ([]));
+  if (drawing.current[0] !== all || drawing.current[1] !== from || drawing.current[2] !== to) {
+    drawing.current = [all, from, to];
+    anchor.current = standing();
+  }
+
   useLayoutEffect(() => {
     const box = scroller.current;
     if (!box) return;
@@ -110,16 +119,14 @@ export function Timeline(props) {
       const same = box.querySelector(`[data-seq="${anchor.current.seq}"]`);
       const moved = same ? same.getBoundingClientRect().top - anchor.current.top : 0;
       if (Math.abs(moved) > 1) box.scrollTop += moved;
+      anchor.current = null;
     }
     look();
   }, [all, from, to, complete]);
 
   useEffect(() => {
     const box = /** @type {HTMLElement} */ (scroller.current);
-    const observer = new ResizeObserver(() => {
-      heights.current.clear(); // lines break elsewhere now
-      scrolled();
-    });
+    const observer = new ResizeObserver(scrolled); // lines break elsewhere now: what comes in sight is measured again
     observer.observe(box);
     return () => observer.disconnect();
   }, []);
@@ -136,7 +143,6 @@ export function Timeline(props) {
       return;
     }
     shown.current = found;
-    anchor.current = null;
     target.scrollIntoView({ block: "center" });
     /** @type {HTMLElement} */ (target).focus({ preventScroll: true });
   }, [found, all, from, to]);
@@ -175,7 +181,7 @@ export function Timeline(props) {
     ${
       away &&
       html`<button type="button" class="icon end" aria-label="To the newest message" title="To the newest message"
-        onClick=${() => scroller.current?.scrollTo({ top: 0, behavior: all.length > 12 ? "instant" : "smooth" })}><${Icon} name="down" /></button>`
+        onClick=${() => scroller.current?.scrollTo({ top: 0 })}><${Icon} name="down" /></button>`
     }
   </div>`;
 }
