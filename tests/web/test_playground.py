@@ -88,7 +88,7 @@ async def test_a_slow_reader_is_let_go_and_the_room_does_not_notice(new_visitor)
     await say(ada, "Meanwhile")
     await expect(talk(ben)).to_contain_text("Meanwhile")
     closed = frames(ben, "closed 4008")
-    await expect(closed).to_have_count(1, timeout=40_000)
+    await expect(closed).to_have_count(1, timeout=60_000)
     await expect(closed).to_contain_text("none missing in between")
 
 

@@ -3,8 +3,9 @@
 import re
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Locator, expect
 
+from tests.harness.node import ROOT
 from tests.harness.people import PASSWORD, unused_address
 from tests.web.visitor import Visitor
 
@@ -42,6 +43,49 @@ async def test_two_people_register_find_each_other_and_read_what_the_other_says(
     await ben.page.get_by_role("link", name="Back to the conversations").click()
     await expect(room).to_contain_text("You: Yes")
     await expect(room).not_to_contain_text("unread")
+
+
+async def test_the_first_message_is_as_many_clicks_away_as_the_readme_says(new_visitor):
+    clicks = 0
+
+    async def click(place: Locator) -> None:
+        nonlocal clicks
+        clicks += 1
+        await place.click()
+
+    async def window(email: str) -> Visitor:
+        nonlocal clicks
+        visitor: Visitor = await new_visitor(permissions=["clipboard-read", "clipboard-write"])
+        page = visitor.page
+        await click(page.get_by_role("link", name="Create an account"))
+        await click(page.get_by_label("E-mail address"))
+        await page.keyboard.type(email)
+        await page.keyboard.press("Tab")
+        await page.keyboard.type(PASSWORD)
+        await page.keyboard.press("Enter")
+        async with visitor.context.expect_page() as opened:
+            await click(page.get_by_role("link", name="/dev/mailbox"))
+        mailbox = await opened.value
+        await mailbox.bring_to_front()
+        await click(mailbox.get_by_role("button", name="Copy").first)
+        await expect(mailbox.get_by_text("Copied")).to_be_visible()
+        code = await mailbox.evaluate("navigator.clipboard.readText()")
+        clicks += 1  # on the tab, to come back
+        await page.bring_to_front()
+        await page.keyboard.insert_text(code)  # which is what pasting does; the field has the focus
+        await expect(page.get_by_role("searchbox")).to_be_visible()
+        return visitor
+
+    one, two = await window(unused_address("ada.path")), await window(his := unused_address("ben.path"))
+    await click(one.page.get_by_role("link", name="People", exact=True).first)
+    await click(one.page.get_by_role("button").filter(has_text=his))
+    await expect(one.field()).to_be_focused()
+    await one.page.keyboard.type("Hello!")
+    await one.page.keyboard.press("Enter")
+    await expect(two.page.get_by_role("link", name=re.compile("Ada Path"))).to_contain_text("Hello!")
+    said = re.search(r"three commands and\s(\w+) clicks", (ROOT / "README.md").read_text("utf-8"))
+    assert said is not None
+    assert said[1] == {10: "ten", 11: "eleven", 12: "twelve", 13: "thirteen"}[clicks]
 
 
 async def test_a_reload_stays_in_the_conversation_and_signed_in(new_visitor, alice, bob, room):

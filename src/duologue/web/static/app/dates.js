@@ -1,5 +1,7 @@
 /** Times as people say them, in their own language and time zone. */
 
+import { signal } from "../shared/html.js";
+
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
@@ -13,6 +15,10 @@ const fullDate = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "lo
 const moment = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric", hour: "numeric", minute: "2-digit" });
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
 
+/** The present, for what says how long ago something was: it is drawn again twice a minute. */
+const present = signal(Date.now());
+setInterval(() => (present.value = Date.now()), MINUTE / 2);
+
 /** Midnight of that day, as a key. @param {string} time */
 export function dayOf(time) {
   return new Date(time).setHours(0, 0, 0, 0);
@@ -25,7 +31,7 @@ export const clockTime = (time) => clock.format(new Date(time));
 export const momentOf = (time) => moment.format(new Date(time));
 
 /** `Today`, `Yesterday`, `Tuesday`, `24 November`. @param {number} day from `dayOf` @param {number} now */
-export function dayName(day, now = Date.now()) {
+export function dayName(day, now = present.value) {
   const age = Math.round((new Date(now).setHours(0, 0, 0, 0) - day) / DAY);
   if (age <= 0) return "Today";
   if (age === 1) return "Yesterday";
@@ -34,7 +40,7 @@ export function dayName(day, now = Date.now()) {
 }
 
 /** For a line of a list: the time today, else the day. @param {string} time @param {number} now */
-export function shortTime(time, now = Date.now()) {
+export function shortTime(time, now = present.value) {
   const age = Math.round((new Date(now).setHours(0, 0, 0, 0) - dayOf(time)) / DAY);
   if (age <= 0) return clockTime(time);
   if (age === 1) return "Yesterday";
@@ -42,7 +48,7 @@ export function shortTime(time, now = Date.now()) {
 }
 
 /** `5 minutes ago`. @param {string} time @param {number} now */
-export function ago(time, now = Date.now()) {
+export function ago(time, now = present.value) {
   const age = Math.max(0, now - new Date(time).getTime());
   if (age < MINUTE) return "just now";
   if (age < HOUR) return relative.format(-Math.floor(age / MINUTE), "minute");

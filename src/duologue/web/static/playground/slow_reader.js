@@ -2,11 +2,10 @@
 
 import { arrive, ask, roomOf } from "./guest.js";
 
-const MESSAGES = 500; // of 32 KB: what the kernel and the browser hold by themselves is about 5 MB
+const MESSAGES = 400; // of 32 KB: what the kernel and the browser hold by themselves is about 5 MB
 const CONTENT = "🎉".repeat(7_900);
-const BLOCK_MS = 8_000;
 const AT_ONCE = 6; // requests: a browser has no more under way
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 90_000;
 
 /** @param {import("./line.js").Line} line whose guest it is; the main room is left alone */
 export async function readSlowly(line) {
@@ -25,7 +24,7 @@ export async function readSlowly(line) {
       worker.postMessage({ url: `${location.origin.replace(/^http/, "ws")}/room/${room}?token=${line.guest.token}` });
     });
     line.note("slow reader", "a second socket is open, and stops reading");
-    worker.postMessage({ block: BLOCK_MS });
+    worker.postMessage({ room, token: line.guest.token, until: MESSAGES });
     let next = 0;
     const write = async () => {
       while (next++ < MESSAGES) await ask("POST", `/msg/room/${room}/messages`, { content: CONTENT }, writer.token);
