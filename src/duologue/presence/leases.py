@@ -8,7 +8,7 @@ from uuid import UUID
 import structlog
 
 from duologue.database.faults import AWAY
-from duologue.presence.leases_store import LeaseStore
+from duologue.presence.leases_store import LEASE_SECONDS, LeaseStore
 
 __all__ = ["Leases"]
 
@@ -46,6 +46,12 @@ class Leases:
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._nodes: dict[UUID, set[int]] = {}
+        self._beaten = float("-inf")
+        self._patient_until = float("-inf")
+        """PostgreSQL was away, or lost the table in a crash: the others need a moment to write themselves down again.
+
+        Until then nobody is dead, and whoever was there still is.
+        """
         self._told: list[tuple[UUID, Collection[int], bool]] | None = None
         """What other nodes tell while the table is being read, which may be older."""
         self.elsewhere: Counter[int] = Counter()
@@ -53,7 +59,9 @@ class Leases:
 
     async def start(self) -> None:
         """Take part."""
+        await self._store.bury()  # what remains of a node that was killed, which may have been this one
         await self._beat()
+        self._patient_until = float("-inf")
         self._tasks = [
             asyncio.create_task(self._beating(), name="presence heartbeat"),
             asyncio.create_task(self._writing(), name="presence leases"),
@@ -92,8 +100,13 @@ class Leases:
                 log.warning("presence waits for PostgreSQL", reason=type(error).__name__)
 
     async def _beat(self) -> None:
-        await self._store.beat()
-        await self._store.bury()
+        now = asyncio.get_running_loop().time()
+        if await self._store.beat() or now - self._beaten > 2 * BEAT_SECONDS:
+            self._patient_until = now + LEASE_SECONDS
+        self._beaten = now
+        is_patient = now < self._patient_until
+        if not is_patient:
+            await self._store.bury()
         # A crash of PostgreSQL empties the table: what it holds of ours is compared, not remembered.
         self._written = await self._store.held()
         self._wake.set()
@@ -106,6 +119,9 @@ class Leases:
         finally:
             self._told = None
         self._living(nodes.keys())
+        if is_patient:
+            for node, user_ids in self._nodes.items():
+                nodes.setdefault(node, set()).update(user_ids)
         self._nodes = nodes
         before, self.elsewhere = self.elsewhere, Counter(user for users in nodes.values() for user in users)
         for user_id in before.keys() ^ self.elsewhere.keys():

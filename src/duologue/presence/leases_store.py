@@ -7,11 +7,12 @@ import asyncpg
 
 __all__ = ["LEASE_SECONDS", "LeaseStore"]
 
-LEASE_SECONDS = 11.0  # without a heartbeat a node counts as dead, and with the next beat of another its users are gone
+LEASE_SECONDS = 10.0  # without a heartbeat a node counts as dead, and with the next beat of another its users are gone
 
 BEAT = """
 INSERT INTO presence_nodes (node_id, beat_at) VALUES ($1, clock_timestamp())
 ON CONFLICT (node_id) DO UPDATE SET beat_at = excluded.beat_at
+RETURNING xmax = 0
 """
 TAKE = """
 INSERT INTO presence_leases (user_id, node_id) SELECT unnest($2::int[]), $1 ON CONFLICT DO NOTHING
@@ -50,9 +51,9 @@ class LeaseStore:
         self._pool = pool
         self._node_id = node_id
 
-    async def beat(self) -> None:
-        """The node lives."""
-        await self._pool.execute(BEAT, self._node_id)
+    async def beat(self) -> bool:
+        """The node lives; whether the table did not know it."""
+        return bool(await self._pool.fetchval(BEAT, self._node_id))
 
     async def take(self, user_ids: Collection[int]) -> None:
         """These users have a socket here."""
