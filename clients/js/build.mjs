@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 
 const PARTS = "types errors clock emitter storage http link outbox timeline lobby conversation duologue".split(" ");
 const SHOWN = ["DuologueError", "Conversation", "Duologue"];
+const HIDDEN = /^export type (Deferred|Entry|Kept|Way)\b/gm; // types that nobody else meets
 const HEAD = "// Duologue's client; MIT licence. Made from clients/js/src by build.mjs: change it there.\n";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
@@ -40,7 +41,8 @@ try {
   const args = [...options.split(" "), "--lib", "es2023,dom,dom.iterable", "--types", "", join(folder, "duologue.js")];
   execFileSync(tsc, args, { stdio: "inherit" });
   const target = process.argv[2] ?? here;
-  writeFileSync(join(target, "duologue.d.ts"), HEAD + readFileSync(join(folder, "duologue.d.ts"), "utf8"));
+  const types = readFileSync(join(folder, "duologue.d.ts"), "utf8").replace(HIDDEN, "type $1");
+  writeFileSync(join(target, "duologue.d.ts"), HEAD + types);
   writeFileSync(join(target, "duologue.js"), HEAD + bare(source));
 } finally {
   rmSync(folder, { recursive: true });

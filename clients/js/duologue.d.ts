@@ -201,7 +201,7 @@ export declare class DuologueError extends Error {
         cause?: unknown;
     });
 }
-export type Deferred<Value> = {
+type Deferred<Value> = {
     promise: Promise<Value>;
     resolve: (value: Value) => void;
     reject: (error: Error) => void;
@@ -219,17 +219,17 @@ declare class Emitter<Events extends Record<string, any>> {
      */
     on<Name extends keyof Events>(event: Name, handler: (data: Events[Name]) => void): () => void;
 }
-export type Kept = Pending & {
+type Kept = Pending & {
     order: number;
     owner: string;
 };
-export type Entry = Kept & {
+type Entry = Kept & {
     way: Way | undefined;
     isInDoubt: boolean;
     tries: number;
     timer?: ReturnType<typeof setTimeout>;
 } & Deferred<Message>;
-export type Way = "socket" | "http";
+type Way = "socket" | "http";
 /**
  * A conversation of two. Made by `chat.conversation(roomId)`.
  * @extends {Emitter<ConversationEvents>}

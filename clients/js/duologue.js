@@ -260,7 +260,7 @@ class Link {
     try {
       socket = new this.#WebSocket(this.#http.socketUrl(this.#path), PROTOCOL);
     } catch (cause) {
-      this.#listener.failed(new DuologueError("NETWORK", "A socket cannot be opened.", { cause }));
+      this.#listener.failed(new DuologueError("INTERNAL", "A socket cannot be opened.", { cause }));
       this.#closed(1006, "", "");
       return;
     }
@@ -740,14 +740,15 @@ export class Conversation extends Emitter {
     this._emit("sent", message);
   }
   _refused(error, isSubscription) {
-    if (isSubscription && !PASSING.has(error.code)) this.#refuse(error);
+    const isFinal = !PASSING.has(error.code) || (error.code === "RATE_LIMITED" && !error.retryAfter);
+    if (isSubscription && isFinal) this.#refuse(error);
     else if (isSubscription || error.code === "NOT_SUBSCRIBED") {
       this.#isSubscribed = this.isLive = false;
       this.#later("subscribe", (error.retryAfter ?? 0.5) * 1_000, () => this.#subscribe());
     } else if (PASSING.has(error.code)) {
       this.#readSent = 0;
       this.#later("read", (error.retryAfter ?? 1) * 1_000, () => this.#tellRead());
-    } else this.#chat._emit("error", error);
+    } else this.#chat._fail(error);
   }
   _connected() {
     if (this.#timeline.reached === undefined) void this.#place();
@@ -791,7 +792,7 @@ export class Conversation extends Emitter {
   }
   #refuse(error) {
     this.#leave(error);
-    if (!this.#end) this.#chat._emit("error", error);
+    if (!this.#end) this.#chat._fail(error);
   }
   #subscribe() {
     const after = this.#timeline.reached;
@@ -913,7 +914,7 @@ export class Conversation extends Emitter {
     if (seq <= Math.max(this.readSeq, this.#readSent)) return;
     if (!this.#opening) {
       const told = this.#http.request("POST", `${this.#address}/read`, { seq });
-      told.catch((error) => this.#chat._emit("error", asError(error)));
+      told.catch((error) => this.#chat._fail(asError(error)));
     } else if (!this.isLive || !this.#link.send("READ", { roomId: this.roomId, seq })) {
       return;
     }
@@ -966,7 +967,7 @@ export class Duologue extends Emitter {
       frame: (frame) => this.#hear(frame),
       changed: (state) => this.#connectionChanged(state),
       ended,
-      failed: (error) => this._emit("error", error),
+      failed: (error) => this._fail(error),
     });
     this.#outbox = new Outbox(this.#http, store, {
       deliver: (entry) => this.#deliver(entry),
@@ -1087,7 +1088,7 @@ export class Duologue extends Emitter {
       },
       changed: () => {},
       ended: (error) => this.#leave(error),
-      failed: (error) => this._emit("error", error),
+      failed: (error) => this._fail(error),
     });
     link.start();
     const stopListening = this.on("signedOut", () => link.stop());
@@ -1137,6 +1138,9 @@ export class Duologue extends Emitter {
     }
     if (!this.user && userId) this.profile().catch(() => {});
   }
+  _fail(error) {
+    if (!PASSING.has(error.code) && error.status !== 401) this._emit("error", error);
+  }
   #connectionChanged(state) {
     if (state !== "online") {
       this.#outbox.interrupted();
@@ -1180,7 +1184,7 @@ export class Duologue extends Emitter {
     const entry = this.#outbox.find(clientId, roomId);
     const conversation = this.#conversations.get(roomId);
     if (entry) this.#outbox.refuse(entry, error);
-    if (!conversation) this._emit("error", error);
+    if (!conversation) this._fail(error);
     else if (!entry || code === "NOT_SUBSCRIBED") conversation._refused(error, clientId === "subscribe");
   }
 }

@@ -36,6 +36,7 @@ class Browser:
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._pages: dict[str, Page] = {}
         self._reading = asyncio.create_task(self._read())
+        self._draining = asyncio.create_task(drain(process.stderr))
 
     @classmethod
     async def start(cls, executable: str, folder: Path) -> "Browser":
@@ -68,7 +69,8 @@ class Browser:
             await self._connection.close()
             await self._reading
         async with asyncio.timeout(SECONDS):
-            await self._process.communicate()
+            await self._draining
+            await self._process.wait()
 
     async def new_page(self, beside: "Page | None" = None) -> "Page":
         """An empty page without cookies, or another tab of the same person's browser."""
@@ -99,6 +101,12 @@ class Browser:
                 self._answers.pop(said["id"]).set_result(said)
             elif page := self._pages.get(said.get("sessionId", "")):
                 page.hear(said["method"], said["params"])
+
+
+async def drain(stream: asyncio.StreamReader | None) -> None:
+    """Throw away what Chromium says: a full pipe would stop it."""
+    while stream is not None and await stream.read(65_536):
+        pass
 
 
 class Page:

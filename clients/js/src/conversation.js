@@ -202,14 +202,15 @@ export class Conversation extends Emitter {
    * @param {DuologueError} error @param {boolean} isSubscription
    */
   _refused(error, isSubscription) {
-    if (isSubscription && !PASSING.has(error.code)) this.#refuse(error);
+    const isFinal = !PASSING.has(error.code) || (error.code === "RATE_LIMITED" && !error.retryAfter); // 500 rooms a socket
+    if (isSubscription && isFinal) this.#refuse(error);
     else if (isSubscription || error.code === "NOT_SUBSCRIBED") {
       this.#isSubscribed = this.isLive = false;
       this.#later("subscribe", (error.retryAfter ?? 0.5) * 1_000, () => this.#subscribe());
     } else if (PASSING.has(error.code)) {
       this.#readSent = 0; // whatever it was, the mark is what has to arrive
       this.#later("read", (error.retryAfter ?? 1) * 1_000, () => this.#tellRead());
-    } else this.#chat._emit("error", error);
+    } else this.#chat._fail(error);
   }
 
   /** There is a socket. @internal */
@@ -272,7 +273,7 @@ export class Conversation extends Emitter {
   /** The server does not let the user in. @param {DuologueError} error */
   #refuse(error) {
     this.#leave(error);
-    if (!this.#end) this.#chat._emit("error", error);
+    if (!this.#end) this.#chat._fail(error);
   }
 
   #subscribe() {
@@ -424,7 +425,7 @@ export class Conversation extends Emitter {
     if (seq <= Math.max(this.readSeq, this.#readSent)) return;
     if (!this.#opening) {
       const told = this.#http.request("POST", `${this.#address}/read`, { seq });
-      told.catch((error) => this.#chat._emit("error", asError(error)));
+      told.catch((error) => this.#chat._fail(asError(error)));
     } else if (!this.isLive || !this.#link.send("READ", { roomId: this.roomId, seq })) {
       return; // RESUMED comes back to it
     }

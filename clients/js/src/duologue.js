@@ -53,7 +53,7 @@ export class Duologue extends Emitter {
       frame: (frame) => this.#hear(frame),
       changed: (state) => this.#connectionChanged(state),
       ended, // the other tabs have their own sockets
-      failed: (error) => this._emit("error", error),
+      failed: (error) => this._fail(error),
     });
     this.#outbox = new Outbox(this.#http, store, {
       deliver: (entry) => this.#deliver(entry),
@@ -251,7 +251,7 @@ export class Duologue extends Emitter {
       },
       changed: () => {},
       ended: (error) => this.#leave(error),
-      failed: (error) => this._emit("error", error),
+      failed: (error) => this._fail(error),
     });
     link.start();
     const stopListening = this.on("signedOut", () => link.stop());
@@ -309,6 +309,11 @@ export class Duologue extends Emitter {
     if (!this.user && userId) this.profile().catch(() => {}); // whoever needs to know asks again
   }
 
+  /** Tell of something that nobody waits for, unless `connection` or `signedOut` do. @internal @param {DuologueError} error */
+  _fail(error) {
+    if (!PASSING.has(error.code) && error.status !== 401) this._emit("error", error);
+  }
+
   /** @param {Connection} state */
   #connectionChanged(state) {
     if (state !== "online") {
@@ -359,7 +364,7 @@ export class Duologue extends Emitter {
     const entry = this.#outbox.find(clientId, roomId);
     const conversation = this.#conversations.get(roomId);
     if (entry) this.#outbox.refuse(entry, error);
-    if (!conversation) this._emit("error", error);
+    if (!conversation) this._fail(error);
     else if (!entry || code === "NOT_SUBSCRIBED") conversation._refused(error, clientId === "subscribe");
   }
 }

@@ -91,7 +91,7 @@ export class Link {
     try {
       socket = new this.#WebSocket(this.#http.socketUrl(this.#path), PROTOCOL);
     } catch (cause) {
-      this.#listener.failed(new DuologueError("NETWORK", "A socket cannot be opened.", { cause }));
+      this.#listener.failed(new DuologueError("INTERNAL", "A socket cannot be opened.", { cause }));
       this.#closed(1006, "", "");
       return;
     }
