@@ -1,8 +1,6 @@
 """The README is true: its tour works as it is pasted, and its tables name what there is."""
 
-import asyncio
 import json
-import os
 import re
 
 import pytest
@@ -10,58 +8,19 @@ import pytest
 from duologue.config import VARIABLES
 from duologue.errors import Close
 from tests.clients.readme import TEXT, code, first_column
-from tests.clients.tools import program
+from tests.clients.shell import Shell
 from tests.harness.node import ROOT, Node
 
 pytestmark = pytest.mark.early
 
 TOUR = code("A tour of five minutes", "sh")
 RESTARTED = "bob $URL/msg/room/$ROOM/messages"  # how the block begins that comes after the restart
-END_OF_BLOCK = "the block is over"
-
-
-class Shell:
-    """The second terminal of the tour: one bash that is given block after block."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
-
-    @classmethod
-    async def open(cls) -> "Shell":
-        """Open it in the checkout."""
-        program("curl")
-        process = await asyncio.create_subprocess_exec(
-            program("bash"),
-            cwd=ROOT,
-            env=os.environ | {"no_proxy": "localhost"},
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            limit=1 << 20,
-        )
-        return cls(process)
-
-    async def paste(self, block: str) -> str:
-        """What it prints for a block."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(f"{block}\necho {END_OF_BLOCK}\n".encode())
-        printed = ""
-        async with asyncio.timeout(30):
-            while END_OF_BLOCK not in (line := (await self._process.stdout.readline()).decode()):
-                assert line, f"bash has ended:\n{printed}"
-                printed += line
-        return printed
-
-    async def close(self) -> None:
-        """Leave it."""
-        await self._process.communicate(b"exit\n")
 
 
 async def test_the_tour_works_as_it_is_pasted_and_its_end_shows_the_messages_after_the_restart(folder):
     node = Node({"DATA_DIR": str(folder / "data")}, folder)
     await node.start()
-    shell = await Shell.open()
+    shell = await Shell.open(ROOT)
     printed = []
     try:
         for block in TOUR:

@@ -2,6 +2,7 @@
 
 import re
 
+from tests.clients.prose import blocks
 from tests.harness.node import ROOT
 
 TEXT = (ROOT / "README.md").read_text("utf-8")
@@ -16,7 +17,7 @@ def section(title: str) -> str:
 
 def code(title: str, language: str) -> list[str]:
     """The code blocks of a section in that language, in order."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", section(title), re.MULTILINE | re.DOTALL)
+    return [block.text for block in blocks(section(title)) if block.language == language]
 
 
 def first_column(title: str) -> list[str]:

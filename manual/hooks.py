@@ -1,0 +1,56 @@
+"""What mkdocs calls: pages that are made, and pages that find their own place in the navigation."""
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+
+ROOT = Path(__file__).parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "src")]  # mkdocs loads this file by itself
+
+from manual import commands, configuration, http, javascript, protocol, python  # noqa: E402
+
+MADE = {
+    "reference/http.md": http.page,
+    "reference/protocol.md": protocol.page,
+    "reference/python.md": python.page,
+    "reference/javascript.md": javascript.page,
+    "reference/configuration.md": configuration.page,
+    "reference/commands.md": commands.page,
+}
+OUTSIDE = re.compile(r"\[([^\]]+)\]\((?:\.\./)+(?!docs/)([^)\s]*)\)")
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Pages at the top that the navigation does not name stand under "Running it", decisions under their list."""
+    docs = Path(config.docs_dir)
+    nav: list[Any] = list(config.nav or [])
+    named = str(nav)
+    running = sorted(path.name for path in docs.glob("*.md") if f"'{path.name}'" not in named)
+    if running:
+        nav.insert(-1, {"Running it": list(running)})
+    decisions = sorted(path.name for path in (docs / "decisions").glob("[0-9]*.md"))
+    nav[-1]["Inside"][-1] = {"Decisions": ["decisions/README.md", *(f"decisions/{name}" for name in decisions)]}
+    config.nav = nav
+    return config
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the pages that are made."""
+    for name, make in MADE.items():
+        files.append(File.generated(config, name, content=make()))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Any, config: MkDocsConfig, files: Files) -> str:
+    """A link to a file of the checkout that is no page becomes its path: the site has no place for it."""
+    depth = page.file.src_uri.count("/")
+
+    def plain(link: re.Match[str]) -> str:
+        ups = link[0].count("../")
+        return f"{link[1]} (`{link[2]}`)" if ups > depth else link[0]
+
+    return OUTSIDE.sub(plain, markdown)
