@@ -227,7 +227,9 @@ class Application:
         self.readiness = Readiness(self.pool)
 
         max_sockets = make_room(settings.max_sockets)
-        if max_sockets < settings.max_sockets:
+        # On a developer's machine the default is no promise to anybody.
+        is_promised = settings.production or settings.sources["MAX_SOCKETS"] != "default"
+        if max_sockets < settings.max_sockets and is_promised:
             log.warning("the system's limit of open files allows fewer sockets than MAX_SOCKETS", sockets=max_sockets)
         admission = Admission(
             self.sockets,

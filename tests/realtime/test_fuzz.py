@@ -14,7 +14,9 @@ from tests.harness.raw import CLOSE, PING, PONG, TEXT, Frame, RawSocket, close, 
 pytestmark = pytest.mark.early
 
 QUICK = settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-LONG = settings(max_examples=1_000, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+LONG = settings(
+    max_examples=1_000, deadline=None, database=None, print_blob=True, suppress_health_check=list(HealthCheck)
+)
 
 
 @pytest.fixture(scope="module")
