@@ -140,6 +140,7 @@ async def test_the_banner_says_where_it_is_where_the_data_is_and_how_to_stop(fol
         "Ctrl-C",
     ):
         assert expected in node.text
+    assert "[warning]" not in node.text
     await node.start()
     assert await node.stop() == 0
     assert node.text.count("First start") == 1
