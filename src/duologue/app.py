@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
+import anyio
 import asyncpg
 import structlog
 import uvicorn
@@ -329,6 +330,8 @@ class Application:
         await self.mail.start()
         await self.auth.start()
         self._serving = asyncio.create_task(self.server.serve(sockets), name="uvicorn")
+        async with anyio.create_task_group():
+            pass  # the first request would import anyio's backend, and hold up everybody's messages for 100 ms
         up = asyncio.create_task(self.server.up.wait())
         await asyncio.wait((up, self._serving), return_when=asyncio.FIRST_COMPLETED)
 

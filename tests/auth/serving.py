@@ -16,6 +16,7 @@ from litestar.di import Provide
 
 from duologue.auth.feature import Auth, build_auth
 from duologue.auth.guards import provide_identity
+from duologue.auth.passwords import Passwords
 from duologue.chat.export import ConversationExport
 from duologue.chat.export_store import ExportStore
 from duologue.mail.feature import build_mail
@@ -76,6 +77,11 @@ class Site:
             while await self.pool.fetchval("SELECT count(*) FROM mail_outbox WHERE recipient = $1", email):
                 await asyncio.sleep(0.01)
             return await self.pool.fetch(query, email, f"%{about}%") or found
+
+    @property
+    def passwords(self) -> Passwords:
+        """Where passwords are hashed."""
+        return self.auth.passwords
 
     async def code(self, email: str, count: int = 1, about: str = "code") -> str:
         """The newest code mailed there, once there are so many."""

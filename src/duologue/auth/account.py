@@ -92,6 +92,7 @@ class Accounts:
         """A right code sets the password and ends every session of the user."""
         email = normalise_email(email)
         password = check_password(password, email, field="newPassword")
+        self._passwords.admit()
         await self._limits.check("code", client, email)
         # Hashed before the code is judged: a wrong code takes as long as a right one.
         password_hash = await self._passwords.hash(password)

@@ -78,19 +78,22 @@ class Auth:
         self.router = router
         self.guests_router = guests_router
         """The playground's, in development."""
-        self._passwords = passwords
+        self.passwords = passwords
         self._cleaner = cleaner
+        self.clean = cleaner.clean
+        """Drop what is old; done every ten minutes anyway."""
 
     async def start(self) -> None:
-        """Learn which sessions have ended; begin to sweep."""
+        """Learn which sessions have ended; have the hasher; begin to sweep."""
         await self.revocations.start()
+        await self.passwords.start()
         self._cleaner.start()
 
     async def stop(self) -> None:
-        """End the sweeping and the threads."""
+        """End the sweeping and the hasher."""
         await self._cleaner.stop()
         await self.revocations.stop()
-        self._passwords.close()
+        await self.passwords.stop()
 
 
 class Cleaner:

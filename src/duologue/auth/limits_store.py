@@ -17,10 +17,12 @@ ON CONFLICT (key) DO UPDATE SET
     updated_at = greatest(b.updated_at, $2)
 RETURNING allowed, tokens
 """
+# Without waiting for the disk: a crash forgets the failures of its last second, and a sign-in waits for one commit.
 # $3: free tries, $4: the longest delay in seconds. Every try counts as wrong until it proves right, and is refused
 # while a delay runs; both in one statement, so that parallel tries do not slip through together.
 ATTEMPT = """
-INSERT INTO login_failures AS f (key, failures, retry_at, failed_at) VALUES ($1, 1, $2, $2)
+INSERT INTO login_failures AS f (key, failures, retry_at, failed_at)
+SELECT $1, 1, $2::timestamptz, $2 FROM set_config('synchronous_commit', 'off', true)
 ON CONFLICT (key) DO UPDATE SET
     failures = f.failures + 1,
     retry_at = CASE WHEN f.failures + 1 < $3 THEN $2
@@ -30,7 +32,10 @@ WHERE f.retry_at <= $2
 RETURNING failures
 """
 DELAYED = "SELECT retry_at FROM login_failures WHERE key = $1"
-UNDO = "UPDATE login_failures SET failures = failures - 1, retry_at = $2 WHERE key = $1 AND failures > 0"
+UNDO = """
+UPDATE login_failures SET failures = failures - 1, retry_at = $2
+FROM set_config('synchronous_commit', 'off', true) WHERE key = $1 AND failures > 0
+"""
 FORGIVE = "DELETE FROM login_failures WHERE key = $1"
 SWEEP_BUCKETS = "DELETE FROM rate_buckets WHERE updated_at < $1"
 SWEEP_FAILURES = "DELETE FROM login_failures WHERE failed_at < $1"

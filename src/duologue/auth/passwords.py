@@ -3,19 +3,20 @@
 import asyncio
 import contextlib
 import hashlib
+import itertools
 import os
-import threading
+import sys
 import unicodedata
 from bisect import bisect_left
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib.resources import files
-from typing import Final, TypeVar
+from typing import Final
 
-from argon2 import PasswordHasher, Type
-from argon2.exceptions import InvalidHashError, VerificationError
+import msgspec
+import structlog
 
+from duologue.auth import hasher
+from duologue.auth.hasher import Outcome, argon2id
 from duologue.errors import AppError, Code, Detail
 
 __all__ = ["PASSWORD_LONGEST", "PASSWORD_SHORTEST", "Passwords", "check_password", "is_common", "normalise_password"]
@@ -24,10 +25,13 @@ PASSWORD_SHORTEST: Final = 8
 PASSWORD_LONGEST: Final = 256
 DIGEST_BYTES: Final = 5  # 100,000 of 2^40: one in ten million good passwords is refused by mistake
 CONTEXT_WORDS: Final = frozenset({"duologue", "duologuechat", "chatduologue", "myduologue"})  # docs/security.md
-QUEUE_PER_CORE: Final = 16  # at about 30 ms a hash, half a second of waiting
-NICENESS: Final = 10  # messages go before hashes: on two cores the event loop keeps its own
+QUEUE_PER_THREAD: Final = 32  # at about 25 ms a hash, 0.8 seconds of waiting
+PATIENCE: Final = 60.0  # seconds; a machine that needs longer has no core to spare
+# What Python needs to find its packages; secrets in the environment stay here.
+ENVIRONMENT: Final = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH")
 
-T = TypeVar("T")
+decode = msgspec.msgpack.Decoder(Outcome).decode
+log = structlog.get_logger("duologue.auth")
 
 
 def normalise_password(password: str) -> str:
@@ -75,56 +79,111 @@ def _refused(code: Code, field: str, what: str) -> AppError:
 
 
 class Passwords:
-    """Argon2id in as many threads as there are cores, with a bounded queue in front of them."""
+    """Argon2id in a process of its own, with a bounded queue in front of it."""
 
-    def __init__(self, cores: int | None = None) -> None:
-        """m = 19 MiB, t = 2, p = 1 (OWASP Password Storage Cheat Sheet)."""
-        cores = cores or os.cpu_count() or 1
-        self._hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1, type=Type.ID)
-        self._threads = ThreadPoolExecutor(cores, thread_name_prefix="argon2", initializer=_step_back)
-        self._room = cores * (QUEUE_PER_CORE + 1)
-        # Nobody's password: what is verified when there is no account, so that it takes as long.
-        self._dummy = self._hasher.hash(os.urandom(32))
+    def __init__(self, threads: int | None = None) -> None:
+        """One thread a core but one, which stays free for messages."""
+        self._threads = threads or max(1, (os.cpu_count() or 1) - 1)
+        self._room = self._threads * (QUEUE_PER_THREAD + 1)
+        self._today = argon2id()
+        self._numbers = itertools.count()
+        self._waiting: dict[int, asyncio.Future[str | bool]] = {}
+        self._stdin: asyncio.StreamWriter | None = None
+        self._reader: asyncio.Task[None] | None = None
+        self._starting = asyncio.Lock()
+
+    async def start(self) -> None:
+        """Have the process before the first password."""
+        async with self._starting:
+            if self._stdin is not None:
+                return
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-P", hasher.__file__, str(self._threads)),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                env={name: os.environ[name] for name in ENVIRONMENT if name in os.environ},
+            )
+            self._stdin = process.stdin
+            self._reader = asyncio.create_task(self._read(process), name="password hasher")
+
+    async def stop(self) -> None:
+        """Let the process go; whoever still waits is refused."""
+        if self._stdin is not None and self._reader is not None:
+            self._stdin.close()
+            await asyncio.wait([self._reader])
+
+    def admit(self) -> None:
+        """`AppError` UNAVAILABLE while the queue is full.
+
+        Asked before anything else is done: in a flood, statements for those who are refused anyway would cost the
+        database more than the sign-ins themselves.
+        """
+        if self._room <= 0:
+            raise busy()
 
     async def hash(self, password: str) -> str:
         """An Argon2id hash; `AppError` UNAVAILABLE when too many wait."""
-        return await self._run(lambda: self._hasher.hash(password))
+        return str(await self._run(password, None))
 
     async def verify(self, stored: str | None, password: str) -> bool:
         """Whether the password belongs to the hash. Without a hash it costs the same and says no."""
         normal = normalise_password(password)[: PASSWORD_LONGEST + 1]
-
-        def check() -> bool:
-            try:
-                return self._hasher.verify(stored or self._dummy, normal) and stored is not None
-            except (VerificationError, InvalidHashError):
-                return False
-
-        return await self._run(check)
+        return await self._run(normal, stored or "") is True
 
     def is_outdated(self, stored: str) -> bool:
         """Whether the hash was made with other parameters than today's."""
-        return self._hasher.check_needs_rehash(stored)
+        return self._today.check_needs_rehash(stored)
 
-    def close(self) -> None:
-        """Let the threads go."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
-
-    async def _run(self, work: Callable[[], T]) -> T:
-        if self._room <= 0:
-            raise AppError(Code.UNAVAILABLE, "Too many people sign in at this moment; try again.", retry_after=1.0)
+    async def _run(self, password: str, stored: str | None) -> str | bool:
+        self.admit()
+        stdin = self._stdin or await self._restarted()
+        number = next(self._numbers)
+        outcome: asyncio.Future[str | bool] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = outcome
         self._room -= 1
-        # The place is free when the thread is done with it, also when the caller has gone away meanwhile.
-        loop = asyncio.get_running_loop()
-        future = self._threads.submit(work)
-        future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._free_a_place))
-        return await asyncio.wrap_future(future)
+        stdin.write(hasher.pack(hasher.Job(number, password, stored)))
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await outcome
+        except TimeoutError:
+            raise busy() from None
 
-    def _free_a_place(self) -> None:
+    async def _restarted(self) -> asyncio.StreamWriter:
+        try:
+            await self.start()
+        except OSError as error:
+            log.error("the password hasher can not be started", reason=str(error))
+            raise busy() from None
+        self.admit()  # others came first meanwhile
+        assert self._stdin is not None
+        return self._stdin
+
+    async def _read(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout is not None
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            while True:
+                head = await process.stdout.readexactly(hasher.HEAD_BYTES)
+                outcome = decode(await process.stdout.readexactly(int.from_bytes(head, "big")))
+                self._settle(outcome.number, outcome.result)
+        self._stdin = None
+        status = await process.wait()
+        if status:
+            log.error("the password hasher ended; the next password starts another", status=status)
+        for number in list(self._waiting):
+            self._settle(number, None)
+
+    def _settle(self, number: int, result: str | bool | None) -> None:
+        """Free the place, also when the caller has gone away meanwhile, and tell whoever waits; None: there is none."""
+        waiting = self._waiting.pop(number)
         self._room += 1
+        if waiting.done():
+            return
+        if result is None:
+            waiting.set_exception(busy())
+        else:
+            waiting.set_result(result)
 
 
-def _step_back() -> None:
-    """Lower this thread's priority, where threads have one (Linux)."""
-    with contextlib.suppress(OSError, AttributeError):
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+def busy() -> AppError:
+    """503, and when to come back."""
+    return AppError(Code.UNAVAILABLE, "Too many people sign in at this moment; try again.", retry_after=1.0)

@@ -72,6 +72,7 @@ class Registrations:
         """Remember a claim and mail a code; an address that is taken is mailed a notice instead. No one can tell."""
         email = normalise_email(email)
         password = check_password(password, email)
+        self._passwords.admit()
         await self._limits.check("register", client, email)
         password_hash = await self._passwords.hash(password)
         handle = handle or secrets.token_urlsafe(32)

@@ -42,6 +42,7 @@ class SignIn:
     async def login(self, email: str, password: str, handle: str | None, client: Client) -> SignedInAccount:
         """A new session for a right password; `AppError` INVALID_CREDENTIALS or EMAIL_NOT_VERIFIED."""
         email = normalise_email(email)
+        self._passwords.admit()
         await self._limits.check("login", client, email)
         async with self._pool.acquire() as conn:
             found = await self._accounts.sign_in(conn, email, self._clock(), handle_digest(handle), client.network)
@@ -51,12 +52,13 @@ class SignIn:
         if not right:
             raise AppError(Code.INVALID_CREDENTIALS, "The address or the password is wrong.")
         if user_id is None:
+            await self._forgive(key)
             raise AppError(Code.EMAIL_NOT_VERIFIED, "Confirm your address first, with the code we mailed.")
         stored = found.password_hash if found else ""
-        fresh = None
-        if self._passwords.is_outdated(stored):
-            fresh = await self._passwords.hash(normalise_password(password))
+        fresh = await self._fresh(stored, password)
         async with self._pool.acquire() as conn, conn.transaction():
+            # Here rather than for itself: a sign-in waits for the disk once.
+            await self._limits.forgive(conn, key)
             account = await self._accounts.hold(conn, user_id)
             if account is None or account.password_hash != stored:
                 # The password was changed while we looked at the old one.
@@ -71,11 +73,13 @@ class SignIn:
             account = await self._accounts.by_id(conn, user_id)
         if account is None:
             raise AppError(Code.SESSION_ENDED, "This account does not exist any more.")
+        self._passwords.admit()
         await self._limits.check("login", client, account.email)
         key = delay_key(account.email, client, known_network=True)
         if not await self._verify(key, account.password_hash, password, user_id, client):
             what = "is not your password"
             raise AppError(Code.INVALID_INPUT, f"This {what}.", details=[Detail("password", what)])
+        await self._forgive(key)
         return account
 
     async def _verify(self, key: str, stored: str | None, password: str, user_id: int | None, client: Client) -> bool:
@@ -85,10 +89,21 @@ class SignIn:
         except AppError:
             await self._limits.undo(key)
             raise
-        async with self._pool.acquire() as conn, conn.transaction():
-            if right:
-                await self._limits.forgive(conn, key)
-            else:
-                event = Event.LOGIN_DELAYED if tries >= FREE_FAILURES else Event.LOGIN_FAIL
+        if not right:
+            event = Event.LOGIN_DELAYED if tries >= FREE_FAILURES else Event.LOGIN_FAIL
+            async with self._pool.acquire() as conn:
                 await self._audit.record(conn, event, user_id=user_id, client=client)
         return right
+
+    async def _forgive(self, key: str) -> None:
+        async with self._pool.acquire() as conn:
+            await self._limits.forgive(conn, key)
+
+    async def _fresh(self, stored: str, password: str) -> str | None:
+        """The password hashed with today's parameters, if it is not yet; another day when too many wait."""
+        if not self._passwords.is_outdated(stored):
+            return None
+        try:
+            return await self._passwords.hash(normalise_password(password))
+        except AppError:
+            return None

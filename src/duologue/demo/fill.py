@@ -53,7 +53,7 @@ async def fill(settings: Settings, *, force: bool = False) -> Filled:
         try:
             password_hash = await passwords.hash(PASSWORD)
         finally:
-            passwords.close()
+            await passwords.stop()
         rooms: list[str] = []
         messages = 0
         try:
