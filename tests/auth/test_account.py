@@ -2,8 +2,14 @@
 
 import json
 
-from tests.auth.serving import code_of, login, refresh, unused_address, verify, wrong
+import asyncpg
+
+from tests.auth.serving import code_of, login, refresh, sign_in_server, unused_address, verify, wrong
+from tests.harness.node import ROOT
 from tests.harness.people import PASSWORD
+from tests.harness.postgres import migrated_database
+
+PAGE = ROOT / "docs/security.md"
 
 NEW = "a quite different one"
 
@@ -189,17 +195,48 @@ async def test_fields_that_are_nobodys_to_set_are_ignored(site):
     assert user["displayName"] is None
 
 
-async def test_a_session_that_an_operator_ends_in_the_table_is_over_within_a_sweep(site):
-    browser, email = await site.sign_up()
-    [session] = (await browser.get("/auth/sessions")).json()["sessions"]
-    # The statement of docs/security.md.
-    await site.pool.execute(
-        "UPDATE sessions SET ended_at = $2, end_reason = 'revoked' WHERE ended_at IS NULL "
-        "AND user_id = (SELECT id FROM users WHERE email = $1)",
-        email,
-        site.clock(),
-    )
-    await site.auth.revocations.sweep()
-    assert (str(site.ended[-1][0]), site.ended[-1][1]) == (session["id"], "revoked")
-    assert code_of(await browser.get("/auth/profile")) == "SESSION_ENDED"
-    assert code_of(await browser.post("/auth/refresh")) == "SESSION_ENDED"
+async def test_a_session_that_an_operator_ends_in_the_table_is_over_within_a_sweep(auth_database):
+    statement = PAGE.read_text().partition("```sql\n")[2].partition("```")[0]
+    async with sign_in_server(auth_database) as site:
+        browser, email = await site.sign_up()
+        stranger, _ = await site.sign_up()
+        [session] = (await browser.get("/auth/sessions")).json()["sessions"]
+        await site.pool.execute(statement.replace("somebody@example.com", email))
+        await site.auth.revocations.sweep()
+        assert [(str(session_id), reason) for session_id, reason in site.ended] == [(session["id"], "revoked")]
+        assert code_of(await browser.get("/auth/profile")) == "SESSION_ENDED"
+        assert code_of(await browser.post("/auth/refresh")) == "SESSION_ENDED"
+        assert (await stranger.get("/auth/profile")).status_code == 200
+
+
+async def test_a_password_is_as_good_after_years(auth_database):
+    async with sign_in_server(auth_database) as site:
+        browser, email = await site.sign_up()
+        site.clock.move(days=3 * 365)
+        assert (await login(browser, email)).status_code == 200
+
+
+async def test_a_new_database_knows_nobody(postgres_dsn, worker_id):
+    connection = await asyncpg.connect(await migrated_database(postgres_dsn, f"nobody_{worker_id}"))
+    tables = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    assert len(tables) > 10
+    for (table,) in tables:
+        rows = await connection.fetchval(f"SELECT count(*) FROM {table}")
+        assert rows == (1 if table == "alembic_version" else 0), table
+    await connection.close()
+
+
+async def test_what_is_old_is_swept_away(postgres_dsn, worker_id):
+    tables = ("registrations", "codes", "code_budgets", "sessions", "security_events", "rate_buckets", "login_failures")
+    async with sign_in_server(await migrated_database(postgres_dsn, f"swept_{worker_id}")) as site:
+        browser, email = await site.sign_up()
+        await login(site.browser(), email, "wrong password")
+        await browser.post("/auth/reset-password", json={"email": email})
+        await site.register(site.browser(), unused_address())
+        counts = {table: await site.pool.fetchval(f"SELECT count(*) FROM {table}") for table in tables}
+        assert all(counts.values()), counts
+        site.clock.move(days=401)
+        await site.auth.clean()
+        counts = {table: await site.pool.fetchval(f"SELECT count(*) FROM {table}") for table in tables}
+        assert not any(counts.values()), counts
+        assert (await login(browser, email)).status_code == 200

@@ -112,6 +112,25 @@ async def test_fifteen_guesses_a_day_which_a_resend_does_not_refill(site):
     assert (await verify(browser, email, await site.code(email, 5))).status_code == 201
 
 
+async def test_a_million_guesses_do_not_fit_into_a_codes_life(site):
+    """Whatever is sent again meanwhile, from however many networks, and whatever other addresses are tried."""
+    email = unused_address()
+    await site.register(site.browser(), email)
+    compared = 0
+    for _ in range(10):
+        for guess in range(7):
+            answer = await verify(site.browser(), email, f"{guess:06d}")
+            compared += code_of(answer) == "OTP_INVALID"
+        site.clock.move(seconds=59)
+        await site.browser().post("/auth/resend-otp", json={"email": email})
+        site.clock.move(seconds=1)
+    assert compared == 15
+    network = site.browser()
+    others = [unused_address() for _ in range(65)]
+    answers = [await verify(network, other, "000000") for other in others for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [400] * 120 + [429] * 10
+
+
 async def test_resends_are_a_minute_apart_three_an_hour_and_eight_a_day_for_any_address(site):
     pending, unknown, (_, taken) = unused_address(), unused_address(), await site.sign_up()
     await site.register(site.browser(), pending)

@@ -164,3 +164,8 @@ def test_a_token_is_valid_until_the_very_second_it_expires():
         TOKENS.read(Kind.ACCESS, pair.access, now + timedelta(minutes=15))
     assert expired.value.code is Code.TOKEN_EXPIRED
     assert TOKENS.issue(family) == pair
+
+
+async def test_a_token_is_short_enough_for_a_cookie(browser):
+    for name, value in browser.cookies.items():
+        assert len(name) + len(value) < 1024, name  # browsers take 4096
