@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 __all__ = ["Appended", "JournalStore", "NothingStored", "StoredBefore"]
 
 APPEND = "SELECT * FROM journal_append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+APPEND_MANY = "SELECT * FROM journal_append_many($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
 APPEND_CHECKED = "SELECT * FROM journal_append_checked($1, $2, $3, $4, $5, $6)"
 
+MANY_ROOMS = 20  # from here on one UPDATE is quicker than one each (python -m bench load --shapes 500x1)
 COMMIT_SECONDS = 15.0  # then the connection is given up and the batch is sent again
 ACQUIRE_SECONDS = 5.0
 
@@ -82,7 +84,7 @@ class JournalStore:
             own1.append(last1)
             own2.append(last2)
         row = await self._call(
-            APPEND,
+            APPEND if len(room_ids) < MANY_ROOMS else APPEND_MANY,
             room_ids,
             counts,
             own1,
