@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import socket
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import httpx
@@ -13,13 +14,14 @@ import pytest_asyncio
 from tests.harness.nats import Nats
 from tests.harness.node import Node, free_port
 from tests.harness.people import Person, arrive
-from tests.harness.postgres import migrated_database
+from tests.harness.postgres import copy_data, make_data, migrated_database
+
+pytestmark = pytest.mark.early
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def dsn(postgres_dsn: str, worker_id: str) -> str:
     """A database of one's own, for each test."""
-
     return await migrated_database(postgres_dsn, f"duologue_workers_{worker_id}")
 
 
@@ -101,8 +103,6 @@ async def sockets_on_both(node: Node, person: Person, room: str, stack):
 
 
 async def test_two_workers_share_a_port_and_a_conversation_and_one_may_be_killed(dsn, tmp_path):
-    from contextlib import AsyncExitStack
-
     node = await node_on(dsn, tmp_path).start("--workers", "2")
     first_nats = nats_of(node)
     assert len(workers_of(node)) == 2
@@ -155,7 +155,8 @@ async def test_workers_use_the_nats_that_is_set(dsn, tmp_path):
         assert await node.stop(seconds=30) == 0
 
 
-async def test_workers_and_the_embedded_postgresql_start_and_stop_together(folder):
+async def test_workers_and_the_embedded_postgresql_start_and_stop_together(folder, shared_folder):
+    copy_data(make_data(shared_folder), folder / "data")
     node = Node({"DATA_DIR": str(folder / "data")}, folder)
     await node.start("--workers", "2")
     assert len(workers_of(node)) == 2

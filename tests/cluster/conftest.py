@@ -51,7 +51,7 @@ class Cluster:
         return node
 
 
-@pytest_asyncio.fixture(scope="package", loop_scope="session")
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def cluster(postgres_dsn: str, worker_id: str, tmp_path_factory) -> AsyncIterator[Cluster]:
     """The two nodes."""
     dsn = await migrated_database(postgres_dsn, f"duologue_cluster_{worker_id}")

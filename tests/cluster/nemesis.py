@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Self
 
 from duologue.database.embedded import EmbeddedPostgres
-from duologue.database.schema import migrate
 from tests.cluster.conftest import SECRETS
 from tests.harness.fault_proxy import FaultProxy, no_fault
 from tests.harness.nats import Nats
@@ -36,7 +35,6 @@ class Victims:
     async def __aenter__(self) -> Self:
         self.dsn = await self.postgres.start()
         self._stack.push_async_callback(self.postgres.stop)
-        await migrate(self.dsn)
         await self._stack.enter_async_context(self.nats)
         for number in range(self._count):
             link = await self._stack.enter_async_context(FaultProxy(self.nats.port, no_fault))

@@ -18,6 +18,8 @@ from tests.cluster.crowd import make_pairs, read_logs
 
 LATER_MS = 2.0  # the second node's p50 behind the first's
 
+pytestmark = [pytest.mark.early, pytest.mark.xdist_group("cluster")]  # two nodes for all of them
+
 
 async def converse(cluster, third, rooms: int, messages: int) -> float:
     """Everybody says `messages`; messages a second. The judge finds nothing."""

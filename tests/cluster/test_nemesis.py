@@ -15,6 +15,9 @@ from tests.cluster.conftest import SECRETS
 from tests.cluster.crowd import Pair, make_pairs, read_logs
 from tests.cluster.nemesis import KINDS, Nemesis, Victims
 from tests.harness.folder import passable_folder
+from tests.harness.postgres import copy_data, make_data
+
+pytestmark = pytest.mark.early
 
 HEAL_SECONDS = 60.0
 REVOKED_SECONDS = 25.0  # while anything may be down: a node that stands still, a sweep that waits for PostgreSQL
@@ -142,8 +145,9 @@ def named(talker: Talker):
     return [replace(socket, reader=f"{socket.reader}-{id(talker)}") for socket in talker.sockets]
 
 
-async def run(folder: Path, nodes: int, rooms: int, faults) -> Run:
+async def run(shared: Path, folder: Path, nodes: int, rooms: int, faults) -> Run:
     """A run with `faults(nemesis)`, judged."""
+    copy_data(make_data(shared), folder / "data")
     async with Victims(folder, nodes) as victims:
         pairs = await make_pairs(victims.dsn, rooms + 2, *SECRETS.values())
         run = Run(victims, pairs, seed=nodes)
@@ -159,7 +163,7 @@ async def run(folder: Path, nodes: int, rooms: int, faults) -> Run:
         return run
 
 
-async def test_a_short_nemesis_breaks_no_promise():
+async def test_a_short_nemesis_breaks_no_promise(shared_folder):
     async def faults(nemesis: Nemesis, run: Run) -> None:
         talking = asyncio.create_task(run.talk(8.0))
         await asyncio.sleep(0.5)
@@ -170,11 +174,11 @@ async def test_a_short_nemesis_breaks_no_promise():
         await revoking
 
     with passable_folder() as folder:
-        await run(folder, nodes=2, rooms=3, faults=faults)
+        await run(shared_folder, folder, nodes=2, rooms=3, faults=faults)
 
 
 @pytest.mark.long
-async def test_five_minutes_of_nemesis_break_no_promise():
+async def test_five_minutes_of_nemesis_break_no_promise(shared_folder):
     async def faults(nemesis: Nemesis, run: Run) -> None:
         talking = asyncio.create_task(run.talk(300.0))
         raging = asyncio.create_task(nemesis.rage(300.0))
@@ -183,4 +187,4 @@ async def test_five_minutes_of_nemesis_break_no_promise():
         await asyncio.gather(talking, raging)
 
     with passable_folder() as folder:
-        await run(folder, nodes=3, rooms=8, faults=faults)
+        await run(shared_folder, folder, nodes=3, rooms=8, faults=faults)

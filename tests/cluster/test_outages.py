@@ -14,6 +14,8 @@ from tests.harness.people import Person, Socket
 
 SWEEP_SECONDS = 8.0  # five, and what it takes to see that NATS is away
 
+pytestmark = [pytest.mark.early, pytest.mark.xdist_group("cluster")]  # two nodes for all of them
+
 
 @asynccontextmanager
 async def no_nats(cluster):

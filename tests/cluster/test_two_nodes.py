@@ -2,7 +2,11 @@
 
 import asyncio
 
+import pytest
+
 from tests.harness.joining import delete, edit, joined, multiplexed, send
+
+pytestmark = [pytest.mark.early, pytest.mark.xdist_group("cluster")]  # two nodes for all of them
 
 
 async def test_a_message_reaches_the_other_node(couple):
