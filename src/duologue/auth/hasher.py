@@ -1,4 +1,4 @@
-"""The process that does Argon2 for `passwords`, and nothing else (docs/decisions/0015).
+"""The process that does Argon2 for `passwords`, and nothing else (docs/decisions/0014).
 
 It is started by its path, gets no secret but the passwords, and ends when its standard input does.
 """
