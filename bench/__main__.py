@@ -17,6 +17,7 @@ MEASUREMENTS = {
     "latency": "latency at an offered rate (open loop), peers taking turns",
     "memory": "resident memory per idle authenticated socket",
     "connects": "authenticated connects/s, messages of other rooms flowing meanwhile",
+    "reconnect": "a node goes, and its sockets come back to another",
     "history": "a page of a long room among millions of messages, and of a short one",
     "presence": "what a change of presence costs with thousands of watchers",
     "rooms": "GET /msg/room with 50 rooms",

@@ -23,6 +23,7 @@ TEXTS = {
     "latency": "Latency, open loop",
     "memory": "Memory",
     "connects": "Connects",
+    "reconnect": "Reconnect storm",
     "history": "History",
     "rooms": "The list of rooms",
     "presence": "Presence",
@@ -38,6 +39,8 @@ NOTES = {
     "connects": "A connect: TCP, upgrade, token, membership, joined. The client's own work is on the same cores.",
     "cluster": "A closed loop fills all cores, so on two of them a second node adds work, not speed: look at the CPU.\n"
     "What one commit adds to a room crosses as one parcel, so with more in flight each message pays less.",
+    "reconnect": "A handshake counts from the connection to the answered upgrade. Sockets that are told get their\n"
+    "times from the node (`1012`, `retryMs`); the others draw one from the same window.",
     "profile": "py-spy's samples of the server, put to stages by the innermost frame that is of one, times the CPU\n"
     "of a message measured without the profiler.",
     "deflate": "See [0009](decisions/0009-no-permessage-deflate.md).",
