@@ -13,8 +13,10 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 
+from duologue.database import embedded
 from duologue.database.embedded import EmbeddedPostgres
 from duologue.database.schema import migrate
+from duologue.database.tuning import settings
 from tests.harness.node import ROOT, clean_environment
 
 MIGRATED = "duologue_migrated"
@@ -72,10 +74,9 @@ async def migrated_database(dsn: str, name: str) -> str:
 
 
 async def create(connection: asyncpg.Connection, dsn: str, name: str, template: str) -> str:
-    """What holds over a crash of the machine is tested elsewhere: here no commit waits for the disk."""
+    """A copy of the template; what had that name is gone."""
     await connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
     await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE {template}')
-    await connection.execute(f'ALTER DATABASE "{name}" SET synchronous_commit = off')
     return urlunsplit(urlsplit(dsn)._replace(path=f"/{name}"))
 
 
@@ -97,8 +98,14 @@ def copy_data(made: Path, data: Path) -> None:
     subprocess.run(["cp", "-a", str(made), str(data)], check=True)
 
 
+def relaxed(major: int, total: int) -> dict[str, str]:
+    """For the nodes of all workers at once. What holds over a crash is tested elsewhere: nobody waits for the disk."""
+    return settings(major, total) | {"max_connections": "400", "fsync": "off", "synchronous_commit": "off"}
+
+
 async def serve(folder: str) -> None:
     """Run until standard input ends."""
+    embedded.settings = relaxed
     postgres = EmbeddedPostgres(Path(folder))
     await postgres.start()
     print(postgres.dsn(superuser=True), flush=True)
