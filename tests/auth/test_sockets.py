@@ -62,7 +62,8 @@ async def test_a_session_that_ends_closes_its_sockets(alice, ending):
         await socket.receive_type("ROOMS_LIST")
         await second.receive_type("ALL_USERS")
         await ending(alice, other)
-        codes = await asyncio.gather(socket.closed(), second.closed())
+        async with asyncio.timeout(1.0):  # the contract's second
+            codes = await asyncio.gather(socket.closed(), second.closed())
         assert [code for code, _ in codes] == [4010, 4010]
     await other.aclose()
 

@@ -16,7 +16,7 @@ from duologue.auth.client import Client
 from duologue.auth.codes import Codes
 from duologue.auth.export import ExportSource
 from duologue.auth.limits import Limits
-from duologue.auth.mailer import Mailer
+from duologue.auth.mailer import Mailer, send_only_if
 from duologue.auth.otp import Purpose
 from duologue.auth.passwords import Passwords, check_password
 from duologue.auth.sessions import Sessions, notice_params, notice_until
@@ -131,8 +131,7 @@ class Accounts:
             await self._codes.spend_mail(conn, Purpose.EMAIL_CHANGE, email)
             taken = await self._accounts.by_email(conn, email) is not None
             await self._codes.issue(conn, Purpose.EMAIL_CHANGE, email, user_id=identity.user_id, decoy=taken)
-            if taken:
-                await self._mailer.send(conn, "already_registered", email, {}, notice_until(now))
+            await send_only_if(taken, self._mailer, conn, "already_registered", email, {}, notice_until(now))
 
     async def confirm_email_change(
         self, identity: Identity, email: str, code: str, client: Client

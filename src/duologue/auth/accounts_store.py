@@ -81,6 +81,8 @@ UPDATE security_events SET address = NULL, user_agent = NULL, detail = NULL WHER
 FORGET_SESSIONS = "UPDATE sessions SET user_agent = '', address = '', network = '' WHERE user_id = $1"
 FORGET_REGISTRATIONS = "DELETE FROM registrations WHERE email = $1"
 FORGET_BUDGETS = "DELETE FROM code_budgets WHERE email = $1"
+FORGET_FAILURES = "DELETE FROM login_failures WHERE split_part(key, ' ', 1) = $1"
+FORGET_BUCKETS = "DELETE FROM rate_buckets WHERE split_part(key, ':', 2) = $1"
 FORGET_CODES = "DELETE FROM codes WHERE user_id = $1 OR email = $2"
 
 LOCK_ADDRESS = "SELECT pg_advisory_xact_lock(hashtextextended($1, 7))"
@@ -159,6 +161,8 @@ class AccountStore:
         await conn.execute(FORGET_CODES, user_id, email)
         await conn.execute(FORGET_REGISTRATIONS, email)
         await conn.execute(FORGET_BUDGETS, email)
+        await conn.execute(FORGET_FAILURES, email)
+        await conn.execute(FORGET_BUCKETS, email)
 
     async def lock_address(self, conn: asyncpg.Connection, email: str) -> None:
         """One registration of an address at a time, until the transaction ends."""

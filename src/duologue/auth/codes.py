@@ -11,7 +11,7 @@ from uuid_utils.compat import uuid7
 
 from duologue.auth.codes_store import CODE_ATTEMPTS, CodeStore, Draft
 from duologue.auth.limits import too_many
-from duologue.auth.mailer import Mailer
+from duologue.auth.mailer import Mailer, send_only_if
 from duologue.auth.otp import Purpose, code_digest, is_code, make_code, make_salt
 from duologue.errors import AppError, Code
 
@@ -66,10 +66,8 @@ class Codes:
         )
         await self._store.add(conn, draft)
         minutes = str(int(CODE_LIFETIME.total_seconds()) // 60)
-        savepoint = conn.transaction()
-        await savepoint.start()
-        await self._mailer.send(conn, TEMPLATES[purpose], email, {"code": code, "minutes": minutes}, expires_at)
-        await (savepoint.rollback() if decoy else savepoint.commit())
+        params = {"code": code, "minutes": minutes}
+        await send_only_if(not decoy, self._mailer, conn, TEMPLATES[purpose], email, params, expires_at)
 
     async def spend_mail(self, conn: asyncpg.Connection, purpose: Purpose, email: str) -> None:
         """One of the address's mails: sixty seconds apart, three an hour, eight a day; else `AppError`."""

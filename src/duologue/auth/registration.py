@@ -15,7 +15,7 @@ from duologue.auth.audit import Audit, Event
 from duologue.auth.client import Client
 from duologue.auth.codes import Codes
 from duologue.auth.limits import Limits
-from duologue.auth.mailer import Mailer
+from duologue.auth.mailer import Mailer, send_only_if
 from duologue.auth.otp import Purpose
 from duologue.auth.passwords import Passwords, check_password
 from duologue.auth.sessions import Sessions, notice_until
@@ -84,8 +84,7 @@ class Registrations:
                 conn, email, password_hash, handle_digest(handle), now, now + REGISTRATION_LIFETIME
             )
             await self._codes.issue(conn, Purpose.REGISTRATION, email, registration_id=registration_id, decoy=taken)
-            if taken:
-                await self._mailer.send(conn, "already_registered", email, {}, notice_until(now))
+            await send_only_if(taken, self._mailer, conn, "already_registered", email, {}, notice_until(now))
             await self._codes.note_mail(conn, Purpose.REGISTRATION, email)
         return Registered(email, handle)
 
