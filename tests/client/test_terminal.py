@@ -35,6 +35,12 @@ class Terminal:
     async def press(self, *keys):
         await self.pilot.press(*keys)
 
+    async def gives_the_password(self, password):
+        """Once the form waits for it."""
+        await self.until(lambda: getattr(self.app.focused, "id", "") == "password", "the form waits for the password")
+        await self.type(password)
+        await self.press("enter")
+
     async def until(self, true, what):
         """Wait until something is so on the screen."""
         try:
@@ -70,9 +76,7 @@ async def terminal(url, email=""):
 @contextlib.asynccontextmanager
 async def signed_in(server, person):
     async with terminal(server.url, person.email) as somebody:
-        await somebody.until(lambda: isinstance(somebody.app.screen, SignInScreen), "the form is shown")
-        await somebody.type(PASSWORD)
-        await somebody.press("enter")
+        await somebody.gives_the_password(PASSWORD)
         await somebody.until(lambda: isinstance(somebody.app.screen, TalkScreen), "somebody is signed in")
         await somebody.until(lambda: somebody.app.duologue.state.phase is Phase.ONLINE, "the link is there")
         yield somebody
@@ -168,15 +172,13 @@ async def test_a_lost_link_is_told_of_and_everything_is_there_again_after_it(ser
 
 async def test_wrong_passwords_and_ended_sessions_lead_back_to_the_form(server, alice):
     async with terminal(server.url, alice.email) as ann:
-        await ann.type("another one")
-        await ann.press("enter")
+        await ann.gives_the_password("another one")
         await ann.until(lambda: "INVALID_CREDENTIALS" in ann.shown("status"), "it is refused")
     async with signed_in(server, alice) as ann:
         assert (await alice.http.delete("/auth/sessions")).status_code == 200
         await ann.until(lambda: isinstance(ann.app.screen, SignInScreen), "the form is back")
         assert "session" in ann.shown("status")
-        await ann.type(PASSWORD)
-        await ann.press("enter")
+        await ann.gives_the_password(PASSWORD)
         await ann.until(lambda: isinstance(ann.app.screen, TalkScreen), "she is signed in again")
         await ann.press("ctrl+o")
         await ann.until(lambda: isinstance(ann.app.screen, SignInScreen), "she has signed out")

@@ -298,7 +298,7 @@ class Duologue:
             self._subscriptions[room.id].room = room
 
     def _changed(self, state: LinkState) -> None:
-        if state.phase is Phase.SIGNED_OUT and self._link.failure is not None:
+        if state.phase in (Phase.SIGNED_OUT, Phase.CLOSED) and self._link.failure is not None:
             self._end(self._link.failure)
         self._news.set()
         self._events.emit(state)

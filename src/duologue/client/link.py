@@ -139,6 +139,11 @@ class Link:
         except SignedOut as error:
             self.failure = error
             self._change(LinkState(Phase.SIGNED_OUT, error.message))
+        except Exception as error:
+            # A fault of this client's: whoever waits for the link hears of it rather than waiting for ever.
+            log.exception("the link has ended by a fault")
+            self.failure = ClientError(f"the link has ended by a fault: {error!r}")
+            self._change(LinkState(Phase.CLOSED, str(self.failure)))
 
     async def _live(self) -> Ended:
         """One socket, from its beginning to its end."""
