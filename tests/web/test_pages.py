@@ -147,9 +147,11 @@ async def test_a_conversation_is_held_with_the_keyboard_alone(new_visitor, alice
     await expect(visitor.field()).to_be_focused()
     await page.keyboard.type("By hand")
     await press("Enter")
-    await visitor.sees("By hand")
-    await press("Shift+Tab")  # past the link in the last message but one
-    await press("Shift+Tab")
+    await visitor.sees("By hand", "Sent")
+    for _ in range(4):  # past the link in a message, and what else there is at the moment
+        await press("Shift+Tab")
+        if await page.evaluate("document.activeElement.classList.contains('scroller')"):
+            break
     await expect(page.get_by_role("region", name=f"Messages with {name_of(bob)}")).to_be_focused()
     await press("ArrowUp")
     await expect(visitor.messages("By hand")).to_be_focused()

@@ -1,7 +1,7 @@
 /** The one client of this page (`/client/duologue.js`), and what it knows as signals that draw. */
 
 import { Duologue } from "/client/duologue.js";
-import { batch, signal } from "../shared/html.js";
+import { batch, computed, signal } from "../shared/html.js";
 import { Directory } from "./directory.js";
 import { nameOf } from "./person.js";
 
@@ -49,6 +49,13 @@ chat.on("signedIn", (who) => {
     ended.value = "";
     trouble.value = "";
   });
+  if (who.displayName === undefined) {
+    // Signing in says less than the profile does; without it one goes by the address.
+    chat.profile().then(
+      (whole) => (user.value = whole),
+      () => undefined,
+    );
+  }
   chat.blocked().then(
     (ids) => (blocked.value = new Set(ids)),
     () => undefined, // offline: it is asked again with the next sign-in, and the server decides anyway
@@ -79,16 +86,20 @@ export function begin() {
   chat.connect();
 }
 
-/** The person with what is known of their presence. @template {Somebody} P @param {P} person @returns {P} */
+/** The names that people gave themselves, where one shares a room with them: the directory does not say. */
+const names = computed(() => new Map(rooms.value.map(({ peer }) => [peer.id, peer.displayName])));
+
+/** The person with what is known of their name and presence. @template {Somebody} P @param {P} person @returns {P} */
 export function presenceFor(person) {
   const known = people.known.value.get(person.id);
-  return known ? { ...person, online: known.online, lastSeenAt: known.lastSeenAt } : person;
+  const displayName = person.displayName ?? names.value.get(person.id);
+  return known ? { ...person, displayName, online: known.online, lastSeenAt: known.lastSeenAt } : { ...person, displayName };
 }
 
 /** Somebody by number, as far as they are known here. @param {number} id @returns {Somebody} */
 export function personOf(id) {
   const peer = rooms.value.find((room) => room.peer.id === id)?.peer;
-  return people.known.value.get(id) ?? peer ?? { id, email: `Person ${id}` };
+  return peer ?? people.known.value.get(id) ?? { id, email: `Person ${id}` };
 }
 
 /** The id of the room with somebody; empty where there is none to be had. @param {number} userId */

@@ -25,7 +25,8 @@ export function presenceOf(person) {
 export function Avatar({ person, size = "", dot = true }) {
   const letters = nameOf(person)
     .split(" ")
-    .map((word) => [...word][0])
+    .map((word) => /[\p{L}\p{N}]/u.exec(word)?.[0] ?? "")
+    .filter(Boolean)
     .slice(0, 2)
     .join("");
   // The letters are drawn by the style: they are no text, and the name stands beside them.
