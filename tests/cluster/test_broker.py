@@ -198,6 +198,7 @@ async def test_nats_lost_and_back_is_told_and_interest_is_shown_again():
         for broker, listener in pairs:
             await listener.until(lambda broker=broker: broker.away)
         lost = speaker.lost
+        assert lost == 1  # for what was on its way
         speaker.publish(ADDRESS, b"into the void")
         assert speaker.lost == lost + 1
         hearer.follow_lobby(7)

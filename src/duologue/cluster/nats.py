@@ -288,6 +288,7 @@ class NatsBroker:
         if self.away or self._stopping:
             return
         self.away = True
+        self.lost += 1  # what was on its way may not have arrived
         log.warning("NATS is away; this node reads from the log until it is back", reason=self._fault)
         if self._ears is not None:
             self._ears.link()

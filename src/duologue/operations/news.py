@@ -115,6 +115,8 @@ class News:
         self._stirred = stirred
         self._clock = clock
         self._lost: dict[UUID, int] = {}
+        self._in_doubt = False
+        """The link broke, however shortly."""
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -186,6 +188,7 @@ class News:
 
     def link_changed(self) -> None:
         """NATS went away, or is back."""
+        self._in_doubt = True
         self._wake.set()
 
     def _hear(self, node: UUID, lost: int) -> None:
@@ -218,8 +221,9 @@ class News:
             self._wake.clear()
             silent = self._nodes.silent
             whole = not self._broker.away and not silent
-            if whole and began is None:
+            if whole and began is None and not self._in_doubt:
                 continue
+            self._in_doubt = False
             if began is None:
                 began = loop.time()
                 if silent and not self._broker.away:
@@ -233,7 +237,7 @@ class News:
                     log.warning("what was not told waits for PostgreSQL", reason=type(error).__name__)
                     continue
             if whole:
-                log.info("all nodes are heard again")
+                log.info("all nodes are heard")
                 began = None
 
     async def _sweep(self, seconds: float) -> None:
