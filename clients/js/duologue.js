@@ -646,6 +646,7 @@ export class Conversation extends Emitter {
   #opening;
   #isSubscribed = false;
   #asked = 0;
+  #lowest = Infinity;
   #rev;
   #isImpatient = false;
   #timers = {};
@@ -757,6 +758,7 @@ export class Conversation extends Emitter {
   _disconnected() {
     this.isLive = this.#isSubscribed = false;
     this.#readSent = 0;
+    this.#lowest = Infinity;
   }
   _deliver({ clientId, roomId, content }) {
     if (!this.#opening) return undefined;
@@ -800,6 +802,7 @@ export class Conversation extends Emitter {
     const place = { roomId: this.roomId, after, rev: this.#rev, clientId: "subscribe" };
     this.#isSubscribed = this.#link.send("SUBSCRIBE", place);
     this.#asked = after;
+    this.#lowest = Math.min(this.#lowest, after);
     if (this.#isSubscribed) this.#outbox.pump(this.roomId);
   }
   #subscribeAgain() {
@@ -808,6 +811,7 @@ export class Conversation extends Emitter {
   }
   async #resumed({ from, to, rev, complete, readSeq, peerReadSeq, peerDeliveredSeq }) {
     const opening = this.#opening;
+    if (from !== this.#asked && from >= this.#lowest) return;
     if (from < this.#asked) {
       this.#timeline = new Timeline();
       this.#rev = undefined;

@@ -216,6 +216,26 @@ async def test_a_server_that_was_restored_from_a_backup_is_believed(node):
         await node.run("chat.close()")
 
 
+async def test_the_end_of_a_replay_that_was_given_up_is_not_taken_for_that_of_the_next(node):
+    async with pretender() as server:
+        await sign_in(node, server.port)
+        caller = await server.connected()
+        await caller.hears("SUBSCRIBE")
+        await caller.deliver(1, "first")
+        assert [await node.logged() for _ in range(2)] == ["online", "message 1 first"]
+        await node.run("(room.close(), void (globalThis.opened = room.open()))")
+        await caller.hears("UNSUBSCRIBE")
+        assert (await caller.hears("SUBSCRIBE"))["after"] == 1
+        await caller.resume(0, 1)  # it was on its way
+        await caller.deliver(2, "second")
+        assert await node.logged() == "message 2 second"
+        assert await node.run("room.isLive") is False
+        await caller.resume(1, 2)
+        await node.run("await opened")
+        assert await node.run("room.messages.map((message) => message.content)") == ["first", "second"]
+        await node.run("chat.close()")
+
+
 async def test_without_a_websocket_it_says_so_and_http_goes_on(node, server, alice, bob, room):
     await really_sign_in(node, server.port, alice)
     script = f"""

@@ -45,8 +45,9 @@ export class Conversation extends Emitter {
   /** @type {Deferred<void> | undefined} from `open` to `close` */
   #opening;
   #isSubscribed = false;
-  /** The `after` of the last subscription. */
+  /** The `after` of the last subscription, and the lowest on this socket. */
   #asked = 0;
+  #lowest = Infinity;
   /** Edits and deletions up to here are known. @type {number | undefined} */
   #rev;
   #isImpatient = false;
@@ -223,6 +224,7 @@ export class Conversation extends Emitter {
   _disconnected() {
     this.isLive = this.#isSubscribed = false;
     this.#readSent = 0;
+    this.#lowest = Infinity;
   }
 
   /** Say it on the socket; "wait" for when that is not possible yet, nothing for a room that is not heard. @internal @param {Entry} entry */
@@ -282,6 +284,7 @@ export class Conversation extends Emitter {
     const place = { roomId: this.roomId, after, rev: this.#rev, clientId: "subscribe" };
     this.#isSubscribed = this.#link.send("SUBSCRIBE", place);
     this.#asked = after;
+    this.#lowest = Math.min(this.#lowest, after);
     if (this.#isSubscribed) this.#outbox.pump(this.roomId); // it is taken up right behind
   }
 
@@ -294,6 +297,7 @@ export class Conversation extends Emitter {
   /** @param {any} data */
   async #resumed({ from, to, rev, complete, readSeq, peerReadSeq, peerDeliveredSeq }) {
     const opening = this.#opening;
+    if (from !== this.#asked && from >= this.#lowest) return; // of a subscription before this one
     if (from < this.#asked) { // the server knows less than this client: it was restored from a backup
       this.#timeline = new Timeline();
       this.#rev = undefined;
