@@ -15,7 +15,7 @@ pytestmark = pytest.mark.early
 
 QUICK = settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 LONG = settings(
-    max_examples=1_000, deadline=None, database=None, print_blob=True, suppress_health_check=list(HealthCheck)
+    max_examples=2_000, deadline=None, database=None, print_blob=True, suppress_health_check=list(HealthCheck)
 )
 
 
