@@ -8,6 +8,7 @@ AWAY = (
     OSError,  # and with it TimeoutError
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # of a connection that broke between two steps: "cannot switch to state 12"
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.CannotConnectNowError,
