@@ -131,6 +131,7 @@ async def test_an_erased_account_is_gone_but_for_its_number(site):
     browser, email = await site.sign_up()
     elsewhere = site.browser()
     await login(elsewhere, email)
+    await login(site.browser(), email, "wrong password")
     number = (await browser.get("/auth/profile")).json()["user"]["id"]
     assert (await browser.post("/auth/delete-account", json={"password": "wrong"})).status_code == 400
     token = browser.cookies["refreshToken"]

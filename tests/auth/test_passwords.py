@@ -234,3 +234,18 @@ async def test_registering_says_which_field_is_wrong(site):
         assert answer.status_code == 400
         assert [detail["field"] for detail in answer.json()["details"]] == [field]
     assert code_of(answer) == "PASSWORD_TOO_COMMON"
+
+
+async def test_a_sign_in_with_a_password_that_is_changed_meanwhile_is_refused(auth_database):
+    before = hashers_of(os.getpid())
+    async with sign_in_server(auth_database, password_threads=1) as site:
+        [pid] = hashers_of(os.getpid()) - before
+        browser, email = await site.sign_up()
+        os.kill(pid, signal.SIGSTOP)
+        signing_in = asyncio.create_task(login(browser, email))
+        async with asyncio.timeout(SECONDS):
+            while not await site.pool.fetchval("SELECT count(*) FROM login_failures WHERE key LIKE $1", f"{email}%"):
+                await asyncio.sleep(0.01)  # counted, so it has been looked up
+        await site.pool.execute("UPDATE users SET password_hash = 'another' WHERE email = $1", email)
+        os.kill(pid, signal.SIGCONT)
+        assert code_of(await signing_in) == "INVALID_CREDENTIALS"
