@@ -12,7 +12,7 @@ from duologue.auth.limits import FREE_FAILURES, LONGEST_DELAY, failure_delay
 from tests.auth.serving import code_of, login, sign_in_server, unused_address, verify, wrong
 from tests.harness.people import PASSWORD
 
-ROUNDS = 24
+ROUNDS = 16
 
 
 async def three_addresses(site):
@@ -94,7 +94,7 @@ async def test_timings_do_not_tell_known_unknown_and_pending_addresses_apart(aut
         addresses = await three_addresses(site)
         browser = site.browser()
         seconds = {path: {email: [] for email in addresses} for path in bodies}
-        for round_ in range(12):
+        for round_ in range(ROUNDS):
             for path, more in bodies.items():
                 site.clock.move(days=1)
                 for email in (*addresses[round_ % 3 :], *addresses[: round_ % 3]):
@@ -104,10 +104,10 @@ async def test_timings_do_not_tell_known_unknown_and_pending_addresses_apart(aut
                     assert answer.status_code in (200, 401)
     for path, times in seconds.items():
         for one, other in itertools.combinations(times.values(), 2):
-            # A difference shows in almost every pair; chance alone does that once in 300,000.
+            # A difference shows in every pair; chance alone does that once in 32,000, and seldom by a millisecond.
             slower = sum(a > b for a, b in zip(one, other, strict=True))
             apart = abs(statistics.median(one) - statistics.median(other))
-            assert 2 <= slower <= ROUNDS - 2 or apart < 0.001, (path, slower, apart)
+            assert 0 < slower < ROUNDS or apart < 0.001, (path, slower, apart)
 
 
 def test_delays_grow_from_a_second_to_a_quarter_of_an_hour():
