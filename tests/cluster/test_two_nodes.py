@@ -63,7 +63,15 @@ async def test_a_receipt_does_not_overtake_the_messages_ahead_of_it(couple):
 
         async def follow(socket):
             frames = [await socket.receive() for _ in range(2 * count)]
-            assert [frame["data"]["seq"] for frame in frames] == list(range(1, 2 * count + 1))
+            told = [(frame["type"] == "MESSAGE_SENT", frame["data"]["seq"]) for frame in frames]
+            assert sorted(seq for _, seq in told) == list(range(1, 2 * count + 1))
+            heard = [seq for is_receipt, seq in told if not is_receipt]
+            assert heard == sorted(heard)
+            # A receipt may come late, behind messages after its own; never early.
+            for place, (is_receipt, seq) in enumerate(told):
+                if is_receipt:
+                    ahead = [other for _, other in told[place:] if other < seq]
+                    assert not set(ahead) & set(heard), f"{seq} overtook {ahead}"
 
         await asyncio.gather(follow(here), follow(there), talk(here, "h"), talk(there, "t"))
 

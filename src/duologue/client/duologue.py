@@ -129,8 +129,8 @@ class Duologue:
         try:
             await self.session.sign_out()
         finally:
+            self._end(SignedOut(Code.SESSION_ENDED, "You have signed out."))  # before the link says that it is closed
             await self._link.close()
-            self._end(SignedOut(Code.SESSION_ENDED, "You have signed out."))
 
     async def profile(self) -> Profile:
         """The account as the server knows it."""
