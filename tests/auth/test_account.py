@@ -185,14 +185,20 @@ async def test_everything_of_ones_own_needs_signing_in(site):
 
 async def test_fields_that_are_nobodys_to_set_are_ignored(site):
     browser, email = site.browser(), unused_address()
-    more = {"id": 1, "isVerified": True, "createdAt": "2000-01-01T00:00:00.000Z", "erasedAt": None, "displayName": "x"}
+    more = {
+        "id": 987_654_321,
+        "isVerified": True,
+        "createdAt": "2000-01-01T00:00:00.000Z",
+        "erasedAt": None,
+        "displayName": "x",
+    }
     answer = await browser.post("/auth/register", json={"email": email, "password": PASSWORD, **more})
     assert answer.status_code == 200
     assert code_of(await login(browser, email, "wrong password")) == "INVALID_CREDENTIALS"
     assert (await login(browser, email)).status_code == 403  # still not confirmed
     assert (await verify(browser, email, await site.code(email))).status_code == 201
     user = (await browser.get("/auth/profile")).json()["user"]
-    assert user["id"] != 1
+    assert user["id"] != 987_654_321
     assert not user["createdAt"].startswith("2000")
     assert user["displayName"] is None
 

@@ -156,8 +156,10 @@ async def test_an_outbox_in_a_file_outlives_the_process(server, client_of, alice
             await duologue.sign_in(alice.email, PASSWORD)
             conversation = await duologue.conversation(room)
             duologue._link._url = dead.replace("http", "ws") + "/ws"
-            duologue._link.cut()
-            await phase(duologue, Phase.OFFLINE)
+            async with asyncio.timeout(20):
+                while duologue.state.phase is not Phase.OFFLINE:
+                    duologue._link.cut()  # also one that was being opened when the address changed
+                    await asyncio.sleep(0)
             saying = asyncio.ensure_future(conversation.send(text, client_id=text))
             await asyncio.sleep(0)
         assert isinstance((await asyncio.gather(saying, return_exceptions=True))[0], Exception)
