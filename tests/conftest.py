@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from tests.harness.folder import passable_folder
 from tests.harness.node import Node
-from tests.harness.people import Person, arrive
+from tests.harness.people import SECONDS, Person, arrive
 from tests.harness.postgres import SharedPostgres, copy_data, make_data, migrated_database
 from tests.harness.schemas import checked_client
 
@@ -86,7 +86,7 @@ async def server(database: str, tmp_path_factory: pytest.TempPathFactory) -> Asy
 @pytest_asyncio.fixture(loop_scope="session")
 async def client(server: Node) -> AsyncIterator[httpx.AsyncClient]:
     """Somebody without cookies."""
-    async with checked_client(server.url, timeout=10) as http:
+    async with checked_client(server.url, timeout=SECONDS) as http:
         yield http
 
 

@@ -19,7 +19,7 @@ from duologue.realtime.sockets import Sockets
 from tests.harness.node import Node
 from tests.harness.people import Person, Socket, arrive
 
-SECONDS = 20.0
+SECONDS = 40.0
 
 
 @asynccontextmanager

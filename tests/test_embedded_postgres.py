@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -328,6 +329,26 @@ def test_the_lock_names_its_holder_and_is_free_again_after_its_release(folder: P
     first.release()
     second.acquire()
     second.release()
+
+
+def test_a_child_that_a_killed_holder_was_just_starting_keeps_the_lock_for_a_moment_only(folder: Path):
+    child = f"""import fcntl, os, sys
+lock = os.open({str(folder / "duologue.lock")!r}, os.O_RDWR | os.O_CREAT)
+fcntl.flock(lock, fcntl.LOCK_EX)
+os.write(lock, b"%d" % os.getpid())
+if os.fork() == 0:
+    os.close(1)
+    sys.stdin.read()
+"""
+    holder = subprocess.Popen([sys.executable, "-c", child], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert holder.stdin is not None
+    with holder:
+        holder.stdout.read()  # the holder has ended, its child has not
+        holder.wait(20)
+        threading.Timer(0.1, holder.stdin.close).start()
+        lock = DataLock(folder)
+        lock.acquire()
+        lock.release()
 
 
 async def test_a_path_too_long_for_a_socket_does_not_matter(folder: Path):

@@ -27,7 +27,7 @@ from tests.mail.serving import http_client
 
 ACCESS_SECRET = "the access secret of the tests, 1234"
 REFRESH_SECRET = "the refresh secret of the tests, 567"
-SECONDS = 10.0
+SECONDS = 30.0
 
 _numbers = itertools.count(1)
 _addresses = itertools.count(int(ip_address("10.0.0.1")))

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tests.auth.serving import refresh
-from tests.harness.people import PASSWORD, mailed_code
+from tests.harness.people import LATE_SECONDS, PASSWORD, mailed_code
 from tests.harness.schemas import checked_client
 
 
@@ -62,7 +62,7 @@ async def test_a_session_that_ends_closes_its_sockets(alice, ending):
         await socket.receive_type("ROOMS_LIST")
         await second.receive_type("ALL_USERS")
         await ending(alice, other)
-        async with asyncio.timeout(1.0):  # the contract's second
+        async with asyncio.timeout(LATE_SECONDS):
             codes = await asyncio.gather(socket.closed(), second.closed())
         assert [code for code, _ in codes] == [4010, 4010]
     await other.aclose()

@@ -4,7 +4,7 @@ import asyncio
 
 from duologue.client import LinkState, NewMessage
 
-SECONDS = 10.0
+SECONDS = 30.0
 
 
 async def heard(stream, kind, count=1):

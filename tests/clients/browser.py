@@ -11,7 +11,7 @@ from typing import Any
 
 import websockets
 
-SECONDS = 20.0  # a cold start of Chromium beside other tests
+SECONDS = 40.0  # a cold start of Chromium beside other tests
 FLAGS = (
     "--headless",
     "--no-sandbox",  # which root and containers do not have

@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.clients.tools import program
 
 END_OF_BLOCK = "the block is over"
-SECONDS = 30.0
+SECONDS = 60.0
 
 
 class Shell:

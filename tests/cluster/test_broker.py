@@ -15,7 +15,7 @@ from duologue.errors import StartError
 from tests.harness.nats import Nats
 from tests.harness.node import free_port
 
-SECONDS = 15.0
+SECONDS = 30.0
 ROOM = "0192c1d6-0000-7000-8000-000000000001"
 OTHER = "0192c1d6-0000-7000-8000-000000000002"
 ADDRESS = Address(ROOM, 7, 8)

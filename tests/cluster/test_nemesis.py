@@ -15,6 +15,7 @@ from tests.cluster.conftest import SECRETS
 from tests.cluster.crowd import Pair, make_pairs, read_logs
 from tests.cluster.nemesis import KINDS, Nemesis, Victims
 from tests.harness.folder import passable_folder
+from tests.harness.people import LATE_SECONDS
 from tests.harness.postgres import copy_data, make_data
 
 pytestmark = pytest.mark.early
@@ -154,7 +155,7 @@ async def run(shared: Path, folder: Path, nodes: int, rooms: int, faults) -> Run
         nemesis = Nemesis(victims, nodes, 0.5, 2.0 if nodes == 2 else 6.0)
         run.start()
         await faults(nemesis, run)
-        await run.revoke(run.traitors[1], 1.0)
+        await run.revoke(run.traitors[1], LATE_SECONDS)
         history = await run.settle()
         findings = judge(history)
         assert not findings, "\n".join(map(str, findings[:30]))

@@ -10,9 +10,9 @@ import pytest
 import websockets
 
 from tests.harness.joining import edit, joined, send
-from tests.harness.people import Person, Socket
+from tests.harness.people import LATE_SECONDS, SECONDS, Person, Socket
 
-SWEEP_SECONDS = 8.0  # five, and what it takes to see that NATS is away
+SWEEP_SECONDS = 20.0  # five, what it takes to see that NATS is away, and a busy machine
 
 pytestmark = [pytest.mark.early, pytest.mark.xdist_group("cluster")]  # two nodes for all of them
 
@@ -68,7 +68,7 @@ async def revoke(person: Person) -> None:
 async def until_heard(couple) -> None:
     """Both nodes hear each other again: a message crosses over within a fifth of a second, both ways."""
     async with (
-        asyncio.timeout(20),
+        asyncio.timeout(SECONDS),
         joined(couple.there, couple.room) as there,
         joined(couple.here, couple.room) as here,
     ):
@@ -112,7 +112,7 @@ async def test_messages_edits_and_marks_arrive_while_nats_is_away_and_after(clus
 async def test_a_block_holds_within_two_polls_while_nats_is_away(cluster, couple, outage):
     async with couple.there.socket(f"/room/{couple.room}") as there, outage(cluster):
         assert (await couple.here.http.post(f"/users/{couple.there.id}/block")).status_code < 300
-        async with asyncio.timeout(8):
+        async with asyncio.timeout(SWEEP_SECONDS):
             number = 0
             kind = ""
             while kind != "ERROR":
@@ -132,7 +132,7 @@ async def test_a_revocation_closes_sockets_on_every_node_within_a_second(cluster
         await users.receive()
         token = couple.here.token
         await revoke(couple.here)
-        assert [await ended(socket, 1.0) for socket in (here, elsewhere, users)] == [4010] * 3
+        assert [await ended(socket, LATE_SECONDS) for socket in (here, elsewhere, users)] == [4010] * 3
     async with websockets.connect(f"{cluster.second.ws_url}/rooms?token={token}") as socket:
         assert await ended(Socket(socket), 5.0) in (4002, 4010)
     async with httpx.AsyncClient(base_url=cluster.second.url) as http:
@@ -165,7 +165,7 @@ async def test_watchers_hear_once_that_the_people_of_a_killed_node_are_gone(clus
             await third.kill()
             begun = asyncio.get_running_loop().time()
             await news_of(watcher, couple.here.id, online=False)
-            assert asyncio.get_running_loop().time() - begun < 15.0
+            assert asyncio.get_running_loop().time() - begun < SECONDS
         async with couple.here.socket("/rooms"):
             # The next news of this person is the coming back: the going was told once.
             await news_of(watcher, couple.here.id, online=True)

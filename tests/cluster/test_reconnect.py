@@ -6,11 +6,10 @@ import json
 import websockets
 
 from tests.cluster.conftest import Cluster
-from tests.harness.people import Person, arrive
+from tests.harness.people import LATE_SECONDS, Person, arrive
 
 SOCKETS = 200
 WINDOW_MS = (500, 3_000)
-LATE_SECONDS = 5.0  # for a machine that has more to do
 
 
 async def test_all_sockets_of_a_node_that_leaves_come_back_within_the_window(cluster: Cluster) -> None:

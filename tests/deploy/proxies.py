@@ -23,7 +23,7 @@ from tests.harness.node import ROOT, free_port
 DEPLOY = ROOT / "deploy"
 NODES = ("10.87.0.11:4000", "10.87.0.12:4000")
 """What the files call the two nodes."""
-SECONDS = 20.0
+SECONDS = 40.0
 
 
 def make_certificate(folder: Path) -> Path:

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Self
 
 CHUNK = 16 * 1024
-LIFE_SECONDS = 60.0  # of a connection that its plan lets live
+LIFE_SECONDS = 86_400.0  # of a connection that its plan lets live: it outlives every run
 CLOSE_FRAME = 0x88
 
 

@@ -11,7 +11,7 @@ from typing import Self
 
 from tests.harness.node import free_port
 
-SECONDS = 15.0
+SECONDS = 30.0
 
 
 def nats_server() -> str:

@@ -1,17 +1,21 @@
 """A real `duologue serve` in a process of its own."""
 
 import asyncio
+import errno
+import itertools
 import os
+import random
 import re
 import signal
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-START_SECONDS = 40.0
+START_SECONDS = 90.0  # of a server that starts beside everything else
+STOP_SECONDS = 60.0  # more than it gives itself
 ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d+)")
 SERVING = "Ctrl-C stops it"
 OURS = (
@@ -26,10 +30,33 @@ def clean_environment(overrides: Mapping[str, str]) -> dict[str, str]:
     return kept | {"PYTHONPATH": str(ROOT / "src"), "PYTHONUNBUFFERED": "1", "NO_COLOR": "1"} | dict(overrides)
 
 
+# Below those that systems give to whoever asks for any: what is free here stays free, also while a server starts again.
+PORTS = range(20_000, 32_000)
+WORKERS = 16
+
+
+def _own_ports() -> Iterator[int]:
+    """Ports of this worker, from anywhere among them: another run may take place beside this one."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % WORKERS
+    own = PORTS[worker::WORKERS]
+    begin = random.randrange(len(own))
+    return itertools.cycle([*own[begin:], *own[:begin]])
+
+
+_ports = _own_ports()
+
+
 def free_port() -> int:
-    """A port that nobody has at this moment."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
+    """A port that nobody has, and that nobody is given who asks for any."""
+    for port in itertools.islice(_ports, len(PORTS)):
+        try:
+            socket.create_server(("127.0.0.1", port)).close()
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+        else:
+            return port
+    raise RuntimeError("no port is free")
 
 
 @dataclass
@@ -66,6 +93,7 @@ class Node:
 
     async def start(self, *arguments: str) -> "Node":
         """Start it and wait until it serves; the port stays the same over restarts."""
+        self.port = self.port or free_port()
         self.process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -93,13 +121,13 @@ class Node:
             self.output.append(text)
             if not serving.done() and (found := ADDRESS.search(text)):
                 serving.set_result(int(found[1]))
-            elif not serving.done() and self.port and SERVING in text:
+            elif not serving.done() and SERVING in text:
                 serving.set_result(self.port)  # in production the banner names the public address
         await process.wait()
         if not serving.done():
             serving.set_exception(RuntimeError(f"serve ended with {process.returncode}:\n{self.text}"))
 
-    async def wait(self, seconds: float = 20.0) -> int:
+    async def wait(self, seconds: float = STOP_SECONDS) -> int:
         """Wait for its end; the exit status."""
         assert self.process is not None
         assert self._reader is not None
@@ -107,7 +135,7 @@ class Node:
             await self._reader
             return await self.process.wait()
 
-    async def stop(self, number: signal.Signals = signal.SIGTERM, seconds: float = 20.0) -> int:
+    async def stop(self, number: signal.Signals = signal.SIGTERM, seconds: float = STOP_SECONDS) -> int:
         """Signal it and wait for its end."""
         assert self.process is not None
         if self.process.returncode is None:

@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import json
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -19,7 +19,8 @@ from tests.harness.schemas import channel_of, check_frame, checked_client
 
 PASSWORD = "correct horse 42"
 V1 = websockets.Subprotocol("duologue.v1")
-SECONDS = 10.0  # for anything that ought to happen at once
+SECONDS = 30.0  # for anything that ought to happen at once, beside everything else that runs
+LATE_SECONDS = 4.0  # for what the contract gives a second, on a machine that is not busy with other tests
 
 _numbers = itertools.count(1)
 
@@ -113,6 +114,13 @@ class Socket:
             frame = await self.receive()
             if frame["type"] == kind:
                 return frame
+
+    async def receive_until(self, kind: str, true: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """The data of the next frame of that type of which this is true; others are passed over."""
+        async with asyncio.timeout(SECONDS):
+            while not true(data := (await self.receive_type(kind))["data"]):
+                pass
+        return data
 
     async def sync(self) -> None:
         """A ping and its pong: everything sent before has been read by the server, and what it pushed has arrived."""

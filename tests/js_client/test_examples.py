@@ -51,6 +51,17 @@ async def shows(page: Page, *lines: str) -> None:
     )
 
 
+async def named(page: Page, name: str) -> None:
+    """Wait until the page says whom one talks to."""
+    await page.run(
+        f"""await new Promise((done) => {{
+            const look = () => document.querySelector("h1").textContent === {json.dumps(name)}
+                ? done() : requestAnimationFrame(look);
+            look();
+        }})"""
+    )
+
+
 async def type_and_send(page: Page, text: str) -> None:
     """As somebody at the keyboard."""
     await page.run("document.querySelector('input').focus()")
@@ -83,7 +94,7 @@ async def test_the_react_hook_draws_a_conversation_as_it_happens(browsers, serve
         await signed_in(page, dev.port, alice)
         await page.go(f"http://localhost:{dev.port}/chat")
         await shows(page, "Are you there?")
-        assert await page.run("document.querySelector('h1').textContent") == bob.email
+        await named(page, bob.email)
         await type_and_send(page, "Here I am.")
         assert (await his.receive_type("TYPING"))["data"]["userId"] == alice.id
         assert (await his.receive_type("NEW_MESSAGE"))["data"]["content"] == "Here I am."

@@ -12,7 +12,7 @@ from tests.harness.people import arrive
 
 pytestmark = pytest.mark.early
 
-SECONDS = 15.0
+SECONDS = 30.0
 DEVICES = 4  # two of each person: one on /room/<id>, one on /ws
 device, person = st.integers(0, DEVICES - 1), st.integers(0, 1)
 which = st.integers(0, 30)

@@ -111,13 +111,14 @@ async def test_scripts_of_the_page_can_not_read_the_cookies(new_visitor, alice):
 async def test_a_forgotten_password_is_replaced_by_mail(new_visitor, alice):
     visitor: Visitor = await new_visitor()
     page = visitor.page
-    await page.get_by_role("link", name="Forgot it?").click()
+    await visitor.follow("Forgot it?", "A new password")
     await page.get_by_label("E-mail address").fill(alice.email)
     await page.get_by_role("button", name="Mail me a code").click()
     await page.get_by_label("Code").fill(await visitor.mailed(alice.email))
     await page.get_by_label("New password", exact=True).fill("another short sentence")
     await page.get_by_role("button", name="Change it").click()
     await expect(page.get_by_text("Your password is changed.")).to_be_visible()
+    await expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     await visitor.sign_in(alice.email, "another short sentence")
     await expect(page.get_by_role("searchbox")).to_be_visible()
 
@@ -125,7 +126,7 @@ async def test_a_forgotten_password_is_replaced_by_mail(new_visitor, alice):
 async def test_what_is_wrong_in_a_form_is_said_beside_its_field_and_focused(new_visitor):
     visitor: Visitor = await new_visitor()
     page = visitor.page
-    await page.get_by_role("link", name="Create an account").click()
+    await visitor.follow("Create an account", "Create an account")
     await page.get_by_label("E-mail address").fill(unused_address())
     await page.get_by_label("Password", exact=True).fill("short")
     await page.get_by_role("button", name="Continue").click()
@@ -140,7 +141,7 @@ async def test_a_wrong_password_and_a_wrong_code_are_said_in_words(new_visitor, 
     page = visitor.page
     await visitor.sign_in(alice.email, "not the password")
     await expect(page.get_by_role("alert")).to_contain_text("The address or the password is wrong.")
-    await page.get_by_role("link", name="Create an account").click()
+    await visitor.follow("Create an account", "Create an account")
     await page.get_by_label("E-mail address").fill(email := unused_address())
     await page.get_by_label("Password", exact=True).fill(PASSWORD)
     await page.get_by_role("button", name="Continue").click()
@@ -155,12 +156,13 @@ async def test_somebody_who_never_confirmed_is_led_to_the_code(new_visitor):
     visitor: Visitor = await new_visitor()
     page = visitor.page
     email = unused_address()
-    await page.get_by_role("link", name="Create an account").click()
+    await visitor.follow("Create an account", "Create an account")
     await page.get_by_label("E-mail address").fill(email)
     await page.get_by_label("Password", exact=True).fill(PASSWORD)
     await page.get_by_role("button", name="Continue").click()
     await expect(page.get_by_label("Code")).to_be_visible()
     await page.goto("/#/sign-in")
+    await expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     await visitor.sign_in(email)
     await page.get_by_label("Code").fill(await visitor.mailed(email))
     await expect(page.get_by_role("searchbox")).to_be_visible()

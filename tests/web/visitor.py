@@ -9,7 +9,7 @@ from playwright.async_api import BrowserContext, ConsoleMessage, Locator, Page, 
 from tests.harness.people import PASSWORD, Person, mailed_code
 from tests.harness.schemas import checked_client
 
-expect.set_options(timeout=10_000)
+expect.set_options(timeout=30_000)
 
 # What Chromium itself writes about answers that are meant: nobody is signed in, a form is refused, there is no network.
 EXPECTED = re.compile(
@@ -55,12 +55,17 @@ class Visitor:
     async def register(self, email: str, password: str = PASSWORD) -> None:
         """From the first page to the first view of the conversations."""
         page = self.page
-        await page.get_by_role("link", name="Create an account").click()
+        await self.follow("Create an account", "Create an account")
         await page.get_by_label("E-mail address").fill(email)
         await page.get_by_label("Password", exact=True).fill(password)
         await page.get_by_role("button", name="Continue").click()
         await page.get_by_label("Code").fill(await self.mailed(email))
         await expect(page.get_by_role("searchbox")).to_be_visible()
+
+    async def follow(self, link: str, heading: str) -> None:
+        """From one form to another, which has fields of the same names."""
+        await self.page.get_by_role("link", name=link).click()
+        await expect(self.page.get_by_role("heading", name=heading)).to_be_visible()
 
     async def sign_in(self, email: str, password: str = PASSWORD) -> None:
         """On the page of signing in."""

@@ -2,11 +2,15 @@
 
 import fcntl
 import os
+import time
 from pathlib import Path
+from typing import Final
 
 from duologue.errors import StartError
 
 __all__ = ["DataLock", "make_folder"]
+
+BURIAL_SECONDS: Final = 2.0
 
 
 def make_folder(path: Path) -> None:
@@ -30,25 +34,34 @@ class DataLock:
         self._fd: int | None = None
 
     def acquire(self) -> None:
-        """Take the lock or raise StartError naming the holder; never waits."""
+        """Take the lock or raise StartError naming the holder.
+
+        Waits for no living holder. One that was killed while it started a program leaves the lock to that child for the
+        moment between fork and exec, in which nothing is closed yet: for that moment this waits.
+        """
         make_folder(self._path.parent)
         try:
             # Not inherited: an orphaned PostgreSQL must not keep it.
             fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise StartError(f"{self._path} cannot be opened: {error.strerror}.") from None
+        deadline = time.monotonic() + BURIAL_SECONDS
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.pread(fd, 32, 0).decode("ascii", "replace").strip()
-            os.close(fd)
-            by = f" (pid {holder})" if holder else ""
-            raise StartError(
-                f"The data in {self._path.parent} is in use by another duologue{by}: stop it, or set another DATA_DIR."
-            ) from None
+            while not _locked(fd):
+                holder = os.pread(fd, 32, 0).decode("ascii", "replace").strip()
+                if time.monotonic() > deadline or _lives(holder):
+                    by = f" (pid {holder})" if holder else ""
+                    raise StartError(
+                        f"The data in {self._path.parent} is in use by another duologue{by}: "
+                        "stop it, or set another DATA_DIR."
+                    )
+                time.sleep(0.01)
         except OSError as error:
             os.close(fd)
             raise StartError(f"{self._path} cannot be locked: {error.strerror}.") from None
+        except StartError:
+            os.close(fd)
+            raise
         os.ftruncate(fd, 0)
         os.pwrite(fd, b"%d\n" % os.getpid(), 0)
         self._fd = fd
@@ -59,3 +72,22 @@ class DataLock:
             os.ftruncate(self._fd, 0)
             os.close(self._fd)
             self._fd = None
+
+
+def _locked(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _lives(pid: str) -> bool:
+    """Whether there is such a process; nothing is known of a holder that has not written its pid yet."""
+    try:
+        os.kill(int(pid), 0)
+    except (ValueError, ProcessLookupError):
+        return False
+    except PermissionError:  # somebody else's
+        pass
+    return True

@@ -34,14 +34,17 @@ class SignInScreen(Screen[None]):
             yield Label("Sign in", id="mode")
             yield Input(self._given, placeholder="e-mail address", id="email")
             yield Input(placeholder="password", password=True, id="password")
-            yield Input(placeholder="the six digits from the mail", id="code", max_length=6)
+            code = Input(placeholder="the six digits from the mail", id="code", max_length=6)
+            code.display = False
+            yield code
             yield Static(self._why, id="status", markup=False)
         yield Footer()
 
     def on_mount(self) -> None:
         """Begin where there is something to fill in."""
-        self.query_one("#code").display = False
-        self.query_one("#password" if self._given else "#email").focus()
+        # An app that is closed this very moment mounts a screen without what is on it.
+        for field in self.query("#password" if self._given else "#email"):
+            field.focus()
 
     def action_switch(self) -> None:
         """Between signing in and registering."""
