@@ -14,6 +14,7 @@ from tests.harness.node import Node
 from tests.harness.people import SECONDS, Person, arrive
 from tests.harness.postgres import SharedPostgres, copy_data, make_data, migrated_database
 from tests.harness.schemas import checked_client
+from tests.harness.sessions import SECRETS, forget_pools
 
 POSTGRES = pytest.StashKey[SharedPostgres]()
 
@@ -68,16 +69,17 @@ def shared_folder(request: pytest.FixtureRequest) -> Path:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def database(postgres_dsn: str, worker_id: str) -> str:
+async def database(postgres_dsn: str, worker_id: str) -> AsyncIterator[str]:
     """This worker's database, migrated."""
-    return await migrated_database(postgres_dsn, f"duologue_{worker_id}")
+    yield await migrated_database(postgres_dsn, f"duologue_{worker_id}")
+    await forget_pools()
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def server(database: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Node]:
     """This worker's server."""
     folder = tmp_path_factory.mktemp("node")
-    node = Node({"DATABASE_URL": database, "RATE_LIMITS": "off", "DATA_DIR": str(folder / "data")}, folder)
+    node = Node(SECRETS | {"DATABASE_URL": database, "RATE_LIMITS": "off", "DATA_DIR": str(folder / "data")}, folder)
     await node.start()
     yield node
     await node.stop()

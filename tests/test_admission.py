@@ -14,7 +14,7 @@ import httpx
 from duologue.operations.admission import UNDER_WAY, Admission, Reason
 from duologue.operations.memory import MIB, available, resident
 from tests.harness.node import ROOT, Node
-from tests.harness.people import arrive
+from tests.harness.people import log_in
 from tests.harness.raw import upgrade
 from tests.harness.vitals import vitals
 
@@ -163,7 +163,7 @@ async def test_one_socket_too_many_is_told_when_to_come_again_and_taken_when_the
     database: str, tmp_path: Path
 ) -> None:
     async with serving(database, tmp_path, MAX_SOCKETS="2") as node:
-        alice = await arrive(node.url, database)
+        alice = await log_in(node.url, database)
         async with alice.socket("/users"), alice.socket("/rooms") as second:
             # With a good token or none: it was not looked at.
             for target in (f"/users?token={alice.token}", "/users", "/nowhere"):

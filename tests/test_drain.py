@@ -17,7 +17,7 @@ import websockets
 from duologue.realtime.drain import drain, plan
 from duologue.realtime.sockets import Sockets
 from tests.harness.node import Node
-from tests.harness.people import Person, Socket, arrive
+from tests.harness.people import Person, Socket, log_in
 
 SECONDS = 40.0
 
@@ -158,7 +158,7 @@ async def test_without_postgresql_sockets_are_told_to_go_all_the_same(monkeypatc
 
 async def test_readyz_says_it_first_and_meanwhile_everybody_is_served(database, tmp_path):
     async with serving(database, tmp_path, DRAIN_NOTICE="1") as node:
-        alice, bob = await arrive(node.url, database), await arrive(node.url, database)
+        alice, bob = await log_in(node.url, database), await log_in(node.url, database)
         room = await alice.open_room(bob)
         async with alice.socket(f"/room/{room}") as hers:
             ending = asyncio.create_task(node.stop())
@@ -182,7 +182,7 @@ async def test_readyz_says_it_first_and_meanwhile_everybody_is_served(database, 
 async def test_whatever_was_said_during_the_drain_is_stored_exactly_if_it_was_acknowledged(database, tmp_path):
     rooms = 30
     async with serving(database, tmp_path) as node:
-        people = [await arrive(node.url, database) for _ in range(9)]
+        people = [await log_in(node.url, database) for _ in range(9)]
         pairs = [(first, second) for at, first in enumerate(people) for second in people[at + 1 :]][:rooms]
         talks = [(first, await first.open_room(second)) for first, second in pairs]
         flowing = asyncio.Semaphore(0)
@@ -231,7 +231,7 @@ async def test_whatever_was_said_during_the_drain_is_stored_exactly_if_it_was_ac
 
 async def test_a_handshake_under_way_comes_to_its_end_and_is_told_when_to_come_back(database, tmp_path):
     async with serving(database, tmp_path) as node:
-        alice, bob = await arrive(node.url, database), await arrive(node.url, database)
+        alice, bob = await log_in(node.url, database), await log_in(node.url, database)
         room = await alice.open_room(bob)
         connection = await asyncpg.connect(database)
         locked = connection.transaction()
@@ -259,7 +259,7 @@ async def test_a_handshake_under_way_comes_to_its_end_and_is_told_when_to_come_b
 
 async def test_a_request_under_way_is_answered(database, tmp_path):
     async with serving(database, tmp_path) as node:
-        alice, bob = await arrive(node.url, database), await arrive(node.url, database)
+        alice, bob = await log_in(node.url, database), await log_in(node.url, database)
         room = await alice.open_room(bob)
         connection = await asyncpg.connect(database)
         locked = connection.transaction()

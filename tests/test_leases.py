@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tests.harness.node import Node
-from tests.harness.people import Person, arrive
+from tests.harness.people import Person, log_in
 
 pytestmark = pytest.mark.early
 
@@ -40,7 +40,7 @@ async def status_of(watcher, person: Person) -> dict:
 async def test_who_is_on_another_node_is_online_here_and_a_killed_node_takes_its_users_along(
     server, second, database, alice
 ):
-    bob = await arrive(second.url, database)
+    bob = await log_in(second.url, database)
     async with alice.socket("/users") as watcher:
         await watcher.receive()
         async with bob.socket("/rooms") as lobby:

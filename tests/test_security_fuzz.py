@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from tests.harness.node import Node
-from tests.harness.people import arrive
+from tests.harness.people import log_in
 from tests.harness.postgres import migrated_database
 
 pytestmark = [pytest.mark.early, pytest.mark.xdist_group("security fuzz")]  # one worker has the server
@@ -66,7 +66,7 @@ async def assert_sound(node, folder, examples, *options, settings=""):
 
 async def signed_in(node, database):
     """Somebody, and the option that makes schemathesis them."""
-    person = await arrive(node.url, database)
+    person = await log_in(node.url, database)
     return person, ("--header", f"Authorization: Bearer {person.token}")
 
 

@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from tests.harness.nats import Nats
 from tests.harness.node import Node, free_port
-from tests.harness.people import Person, arrive
+from tests.harness.people import Person, log_in
 from tests.harness.postgres import copy_data, make_data, migrated_database
 
 pytestmark = pytest.mark.early
@@ -67,6 +67,15 @@ def owner(connection_port: int, pids: list[int]) -> int:
     return 0
 
 
+def is_free(port: int) -> bool:
+    """Whether somebody else can have it."""
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
+
+
 async def gone(pid: int) -> None:
     """Wait until there is no such process, or only its remains."""
     async with asyncio.timeout(15):
@@ -108,7 +117,7 @@ async def test_two_workers_share_a_port_and_a_conversation_and_one_may_be_killed
     assert len(workers_of(node)) == 2
     assert len(first_nats) == 1
     assert "Workers  2" in node.text
-    ann, ben = await arrive(node.url, dsn), await arrive(node.url, dsn)
+    ann, ben = await log_in(node.url, dsn), await log_in(node.url, dsn)
     room = await ann.open_room(ben)
     async with AsyncExitStack() as stack:
         sockets = await sockets_on_both(node, ann, room, stack)
@@ -144,8 +153,9 @@ async def test_workers_and_nats_end_with_a_parent_that_is_killed_and_the_port_is
     await node.kill()
     for pid in left:
         await gone(pid)
-    with socket.create_server(("127.0.0.1", node.port)):
-        pass
+    async with asyncio.timeout(15):
+        while not is_free(node.port):  # the kernel closes what the last thread of a killed process held
+            await asyncio.sleep(0.02)
 
 
 async def test_workers_use_the_nats_that_is_set(dsn, tmp_path):

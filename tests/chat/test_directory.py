@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 
 from tests.harness.node import Node
-from tests.harness.people import arrive
+from tests.harness.people import log_in
 from tests.harness.postgres import migrated_database
 
 
@@ -100,7 +100,7 @@ async def closed(postgres_dsn, worker_id, tmp_path_factory):
 async def three(closed):
     """Alice and Bob share a room, Carol knows nobody."""
     node, dsn = closed
-    people = [await arrive(node.url, dsn) for _ in range(3)]
+    people = [await log_in(node.url, dsn) for _ in range(3)]
     await people[0].open_room(people[1])
     yield people
     for person in people:
@@ -164,7 +164,7 @@ async def test_a_new_room_makes_two_people_see_each_other(three):
 async def test_a_room_opened_while_the_list_is_read_is_not_missed(closed):
     node, dsn = closed
     for _ in range(15):
-        alice, bob = await arrive(node.url, dsn), await arrive(node.url, dsn)
+        alice, bob = await log_in(node.url, dsn), await log_in(node.url, dsn)
         async with alice.socket("/users") as board, bob.socket("/rooms") as lobby:
             await lobby.receive_type("ROOMS_LIST")
             await alice.open_room(bob)

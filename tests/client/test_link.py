@@ -30,7 +30,7 @@ from tests.client.hearing import contents, heard, phase
 from tests.harness.fault_proxy import FaultProxy, Plan, every_phase
 from tests.harness.joining import delete, edit, send
 from tests.harness.node import Node, free_port
-from tests.harness.people import PASSWORD, arrive
+from tests.harness.people import PASSWORD, log_in
 
 
 async def talk_over_a_bad_link(server, alice, bob, *, total, planner, seconds):
@@ -124,7 +124,7 @@ async def some(stream, *kinds):
 async def test_a_server_that_restarts_is_come_back_to_and_nothing_is_lost(database, folder):
     node = Node({"DATABASE_URL": database, "RATE_LIMITS": "off", "DATA_DIR": str(folder / "data")}, folder)
     await node.start()
-    people = [await arrive(node.url, database) for _ in range(2)]
+    people = [await log_in(node.url, database) for _ in range(2)]
     room = await people[0].open_room(people[1])
     async with Duologue(node.url, backoff=Backoff(0.05, 0.2)) as ann, Duologue(node.url) as ben:
         await ann.sign_in(people[0].email, PASSWORD)
@@ -195,7 +195,7 @@ async def poisoned(server, file, alice, bob, room):
 async def test_a_server_that_limits_gets_every_message_in_order(database, client_of, tmp_path):
     node = Node({"DATABASE_URL": database, "RATE_LIMITS": "on", "DATA_DIR": str(tmp_path)}, tmp_path)
     await node.start()
-    alice, bob = [await arrive(node.url, database) for _ in range(2)]
+    alice, bob = [await log_in(node.url, database) for _ in range(2)]
     duologue = await client_of(alice)
     conversation = await duologue.open_room(bob.id)
     texts = [str(number) for number in range(60)]  # the burst is 40
@@ -242,7 +242,7 @@ async def site(database, tmp_path):
 @pytest_asyncio.fixture(loop_scope="session")
 async def pair(site, database):
     """Two people there, and their room."""
-    people = [await arrive(site.url, database) for _ in range(2)]
+    people = [await log_in(site.url, database) for _ in range(2)]
     yield (*people, await people[0].open_room(people[1]))
     for person in people:
         await person.http.aclose()

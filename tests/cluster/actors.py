@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 import websockets
 
 from tests.cluster.checker import Heard, Listening, Said, Watched
-from tests.cluster.crowd import Somebody
+from tests.harness.sessions import Guest
 
 FAULTS = (OSError, TimeoutError, websockets.InvalidHandshake, websockets.InvalidMessage, websockets.ConnectionClosed)
 SILENCE_SECONDS = 4.0  # without an answer that is due; then another node is tried
@@ -59,7 +59,7 @@ class Talker(Actor):
 
     def __init__(
         self,
-        person: Somebody,
+        person: Guest,
         room: str,
         nodes: Callable[[], Sequence[str]],
         rng: random.Random,
@@ -168,7 +168,7 @@ class Talker(Actor):
 class Watcher(Actor):
     """Looks at `/users`. What the newest socket has shown is kept."""
 
-    def __init__(self, person: Somebody, nodes: Callable[[], Sequence[str]], rng: random.Random) -> None:
+    def __init__(self, person: Guest, nodes: Callable[[], Sequence[str]], rng: random.Random) -> None:
         super().__init__(nodes, rng)
         self.person = person
         self.first: frozenset[int] = frozenset()

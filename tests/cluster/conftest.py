@@ -11,8 +11,7 @@ from tests.harness.nats import Nats
 from tests.harness.node import Node
 from tests.harness.people import Person, arrive
 from tests.harness.postgres import migrated_database
-
-SECRETS = {"JWT_SECRET": "s" * 40, "JWT_REFRESH_SECRET": "r" * 40}
+from tests.harness.sessions import SECRETS
 
 
 @dataclass

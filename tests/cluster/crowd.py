@@ -1,31 +1,15 @@
-"""People with sessions, made straight in the database: two hundred sign-ins would take Argon2 a minute."""
+"""Pairs of people with a room, made straight in the database: two hundred sign-ins would take Argon2 a minute."""
 
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import asyncpg
 from uuid_utils import uuid7
 
-from duologue.auth.tokens import Family, Keys, Tokens
 from tests.cluster.checker import Stored
-
-SESSIONS = (
-    *("id", "user_id", "generation", "parent_generation", "rotated_at", "confirmed", "created_at", "last_used_at"),
-    *("absolute_expires_at", "user_agent", "address", "network"),
-)
-DEVICE = ("crowd", "127.0.0.1", "127.0.0.0/24")
-
-
-@dataclass(frozen=True, slots=True)
-class Somebody:
-    """A user with a session."""
-
-    id: int
-    token: str
-    session: UUID
+from tests.harness.sessions import Guest, let_in, pool_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,41 +17,20 @@ class Pair:
     """A room and its two people."""
 
     room: str
-    first: Somebody
-    second: Somebody
+    first: Guest
+    second: Guest
 
 
-async def make_pairs(dsn: str, count: int, secret: str, refresh_secret: str) -> list[Pair]:
+async def make_pairs(dsn: str, count: int) -> list[Pair]:
     """Twice as many people, and their rooms."""
-    tokens = Tokens(Keys(secret), Keys(refresh_secret))
-    now = datetime.now(UTC)
-    connection = await asyncpg.connect(dsn)
-    try:
-        rows = await connection.fetch(
-            "INSERT INTO users (email, password_hash, created_at)"
-            " SELECT 'crowd.' || $1::text || '.' || n || '@example.com', '-', now()"
-            " FROM generate_series(1, $2::int) n RETURNING id",
-            secrets.token_hex(4),
-            2 * count,
-        )
-        families = [Family(UUID(int=uuid7().int), row[0], 1, now, now + timedelta(days=30)) for row in rows]
-        await connection.copy_records_to_table(
-            "sessions",
-            columns=SESSIONS,
-            records=[
-                (each.session_id, each.user_id, 1, 0, now, True, now, now, each.absolute_expires_at, *DEVICE)
-                for each in families
-            ],
-        )
-        people = [Somebody(each.user_id, tokens.issue(each).access, each.session_id) for each in families]
-        pairs = [Pair(str(uuid7()), *people[2 * number : 2 * number + 2]) for number in range(count)]
-        await connection.copy_records_to_table(
-            "rooms",
-            columns=["id", "user1_id", "user2_id"],
-            records=[(UUID(pair.room), pair.first.id, pair.second.id) for pair in pairs],
-        )
-    finally:
-        await connection.close()
+    name = secrets.token_hex(4)
+    people = await let_in(dsn, [f"crowd.{name}.{number}@example.com" for number in range(2 * count)])
+    pairs = [Pair(str(uuid7()), *people[2 * number : 2 * number + 2]) for number in range(count)]
+    await (await pool_of(dsn)).copy_records_to_table(
+        "rooms",
+        columns=["id", "user1_id", "user2_id"],
+        records=[(UUID(pair.room), pair.first.id, pair.second.id) for pair in pairs],
+    )
     return pairs
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Self
 
 from duologue.database.embedded import EmbeddedPostgres
-from tests.cluster.conftest import SECRETS
 from tests.harness.fault_proxy import FaultProxy, no_fault
 from tests.harness.nats import Nats
 from tests.harness.node import Node
+from tests.harness.sessions import SECRETS
 
 KINDS = ("kill", "stop", "nats", "postgres", "cut")
 

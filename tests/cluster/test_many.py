@@ -13,7 +13,6 @@ import websockets
 
 from tests.cluster.actors import Talker, until
 from tests.cluster.checker import History, judge
-from tests.cluster.conftest import SECRETS
 from tests.cluster.crowd import make_pairs, read_logs
 
 LATER_MS = 2.0  # the second node's p50 behind the first's
@@ -24,7 +23,7 @@ pytestmark = [pytest.mark.early, pytest.mark.xdist_group("cluster")]  # two node
 async def converse(cluster, third, rooms: int, messages: int) -> float:
     """Everybody says `messages`; messages a second. The judge finds nothing."""
     urls = [cluster.first.ws_url, cluster.second.ws_url, third.ws_url]
-    pairs = await make_pairs(cluster.dsn, rooms, *SECRETS.values())
+    pairs = await make_pairs(cluster.dsn, rooms)
     rng = random.Random(6)
     talkers = []
     for pair, first in zip(pairs, itertools.cycle(range(3)), strict=False):
@@ -54,7 +53,7 @@ async def converse(cluster, third, rooms: int, messages: int) -> float:
 
 async def behind(cluster, count: int) -> float:
     """Milliseconds by which the p50 of the second node is behind the first's, for the same messages."""
-    (pair,) = await make_pairs(cluster.dsn, 1, *SECRETS.values())
+    (pair,) = await make_pairs(cluster.dsn, 1)
     first, second = cluster.first.ws_url, cluster.second.ws_url
     async with AsyncExitStack() as stack:
 

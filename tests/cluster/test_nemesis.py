@@ -11,7 +11,6 @@ import pytest
 
 from tests.cluster.actors import Talker, Watcher, until
 from tests.cluster.checker import History, Revoked, judge
-from tests.cluster.conftest import SECRETS
 from tests.cluster.crowd import Pair, make_pairs, read_logs
 from tests.cluster.nemesis import KINDS, Nemesis, Victims
 from tests.harness.folder import passable_folder
@@ -150,7 +149,7 @@ async def run(shared: Path, folder: Path, nodes: int, rooms: int, faults) -> Run
     """A run with `faults(nemesis)`, judged."""
     copy_data(make_data(shared), folder / "data")
     async with Victims(folder, nodes) as victims:
-        pairs = await make_pairs(victims.dsn, rooms + 2, *SECRETS.values())
+        pairs = await make_pairs(victims.dsn, rooms + 2)
         run = Run(victims, pairs, seed=nodes)
         nemesis = Nemesis(victims, nodes, 0.5, 2.0 if nodes == 2 else 6.0)
         run.start()

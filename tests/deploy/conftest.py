@@ -11,8 +11,8 @@ from tests.deploy.proxies import PROXIES, Proxy, make_certificate
 from tests.harness.nats import Nats
 from tests.harness.node import Node
 from tests.harness.postgres import make_database
+from tests.harness.sessions import SECRETS
 
-SECRETS = {"JWT_SECRET": "s" * 40, "JWT_REFRESH_SECRET": "r" * 40}
 NOTICE_SECONDS = 3  # the files promise that five are enough: a check a second, two of them
 
 

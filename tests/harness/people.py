@@ -11,11 +11,11 @@ from functools import cache
 from typing import Any
 
 import argon2
-import asyncpg
 import httpx
 import websockets
 
 from tests.harness.schemas import channel_of, check_frame, checked_client
+from tests.harness.sessions import let_in, pool_of
 
 PASSWORD = "correct horse 42"
 V1 = websockets.Subprotocol("duologue.v1")
@@ -162,15 +162,22 @@ def password_hash() -> str:
 
 
 async def arrive(url: str, database: str) -> Person:
-    """Somebody who registered long ago signs in: for tests that are not about registering."""
+    """Somebody who signed in long ago, at a node with the `SECRETS` of the tests: most are not about signing in."""
     email = unused_address()
-    connection = await asyncpg.connect(database)
-    try:
-        await connection.execute(
-            "INSERT INTO users (email, password_hash, created_at) VALUES ($1, $2, now())", email, password_hash()
-        )
-    finally:
-        await connection.close()
+    (guest,) = await let_in(database, [email], password_hash())
+    http = checked_client(url, timeout=SECONDS)
+    host = httpx.URL(url).host
+    http.cookies.set("accessToken", guest.tokens.access, host, "/")
+    http.cookies.set("refreshToken", guest.tokens.refresh, host, "/auth")
+    return Person(guest.id, email, http, url.replace("http", "ws", 1))
+
+
+async def log_in(url: str, database: str) -> Person:
+    """Somebody who registered long ago signs in."""
+    email = unused_address()
+    await (await pool_of(database)).execute(
+        "INSERT INTO users (email, password_hash, created_at) VALUES ($1, $2, now())", email, password_hash()
+    )
     http = checked_client(url, timeout=SECONDS)
     answer = await http.post("/auth/login", json={"email": email, "password": PASSWORD})
     assert answer.status_code == 200, answer.text

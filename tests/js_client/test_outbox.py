@@ -7,7 +7,7 @@ import pytest_asyncio
 
 from tests.clients.script import client_page, do, enter, load_client, sign_in, until
 from tests.harness.node import Node as Server
-from tests.harness.people import PASSWORD, arrive
+from tests.harness.people import PASSWORD, log_in
 
 pytestmark = pytest.mark.xdist_group("js-client")
 
@@ -26,7 +26,7 @@ async def frail(database, tmp_path):
 @pytest_asyncio.fixture(loop_scope="session")
 async def talkers(frail, database):
     """Two people there and their room."""
-    people = [await arrive(frail.url, database) for _ in range(2)]
+    people = [await log_in(frail.url, database) for _ in range(2)]
     yield (*people, await people[0].open_room(people[1]))
     for person in people:
         await person.http.aclose()

@@ -12,7 +12,7 @@ from duologue.database.pool import open_pool
 from tests.auth.serving import Clock
 from tests.clients.script import client_page, do, enter, sign_in, until
 from tests.harness.joining import send
-from tests.harness.people import PASSWORD, arrive
+from tests.harness.people import PASSWORD, log_in
 from tests.harness.postgres import migrated_database
 
 pytestmark = pytest.mark.xdist_group("js-client")
@@ -64,7 +64,7 @@ async def new_user(site, dsn):
     people = []
 
     async def make():
-        people.append(await arrive(site.application.public_url, dsn))
+        people.append(await log_in(site.application.public_url, dsn))
         return people[-1]
 
     yield make

@@ -10,7 +10,7 @@ from duologue.app import Application
 from duologue.config import load_settings
 from duologue.database.pool import open_pool
 from tests.auth.serving import Clock
-from tests.harness.people import arrive
+from tests.harness.people import log_in
 from tests.harness.postgres import migrated_database
 
 
@@ -54,7 +54,7 @@ async def site(dsn, tmp_path):
 @pytest_asyncio.fixture(loop_scope="session")
 async def alice(site, dsn):
     """Somebody signed in there."""
-    person = await arrive(site.application.public_url, dsn)
+    person = await log_in(site.application.public_url, dsn)
     yield person
     await person.http.aclose()
 
@@ -90,7 +90,7 @@ async def test_a_socket_closes_a_minute_after_the_last_token_ran_out(site, alice
 
 
 async def test_a_refresh_extends_every_socket_of_its_session_and_no_other(site, alice, dsn):
-    stranger = await arrive(site.application.public_url, dsn)
+    stranger = await log_in(site.application.public_url, dsn)
     async with (
         alice.socket("/ws", v1=True) as many,
         alice.socket("/rooms") as base,

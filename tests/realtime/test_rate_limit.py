@@ -10,7 +10,7 @@ import websockets
 
 from tests.harness.joining import joined, multiplexed, send
 from tests.harness.node import Node
-from tests.harness.people import arrive
+from tests.harness.people import log_in
 
 pytestmark = pytest.mark.xdist_group("rate limit")  # one worker has the server
 
@@ -30,7 +30,7 @@ async def limited(database, tmp_path_factory):
 @pytest_asyncio.fixture(loop_scope="session")
 async def talkers(limited, database):
     """Two people there and their room."""
-    people = [await arrive(limited.url, database) for _ in range(2)]
+    people = [await log_in(limited.url, database) for _ in range(2)]
     yield (*people, await people[0].open_room(people[1]))
     for person in people:
         await person.http.aclose()
