@@ -76,7 +76,9 @@ async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Place
     with passable_folder() as folder:
         async with dev_server({"/duologue.js": (TYPES[".js"], CLIENT)}) as pages:
             origin = f"http://localhost:{pages.port}"
-            node = Node({"DATA_DIR": str(folder / "data"), "CLIENT_URL": origin, "RATE_LIMITS": "off"}, folder)
+            node = Node(
+                {"DATA_DIR": str(folder / "data"), "CLIENT_URL": origin, "RATE_LIMITS": "off"}, folder, measured=False
+            )
             await node.start()
             place = Place(node, pages, browser, folder)
             await output_of(sys.executable, "-m", "duologue", "demo", environment=dict(place.environment))

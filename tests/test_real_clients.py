@@ -74,7 +74,7 @@ async def developer(
     folder = tmp_path_factory.mktemp("developer")
     async with dev_server({"/": ("text/html", "<title>Signing in</title>")}) as dev:
         origin = f"http://localhost:{dev.port}"
-        node = Node({"DATABASE_URL": database, "CLIENT_URL": origin, "RATE_LIMITS": "off"}, folder)
+        node = Node({"DATABASE_URL": database, "CLIENT_URL": origin, "RATE_LIMITS": "off"}, folder, measured=False)
         await node.start()
         dev.api_port = node.port
         alice, bob = await sign_up(node.url), await sign_up(node.url)

@@ -30,7 +30,9 @@ async def database(postgres_dsn, worker_id):
 async def node(database, tmp_path_factory):
     """A server for it alone."""
     folder = tmp_path_factory.mktemp("fuzz")
-    node = Node({"DATABASE_URL": database, "RATE_LIMITS": "off", "DATA_DIR": str(folder / "data")}, folder)
+    node = Node(
+        {"DATABASE_URL": database, "RATE_LIMITS": "off", "DATA_DIR": str(folder / "data")}, folder, measured=False
+    )
     await node.start()
     yield node
     await node.stop()

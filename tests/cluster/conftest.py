@@ -45,7 +45,7 @@ class Cluster:
             "RATE_LIMITS": "off",
             "DATA_DIR": str(folder / "data"),
         }
-        node = Node(SECRETS | settings | environment, folder)
+        node = Node(SECRETS | settings | environment, folder, measured=len(self.nodes) < 2)
         self.nodes.append(node)
         return node
 
