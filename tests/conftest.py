@@ -31,6 +31,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: not {"early", "long"} & set(item.keywords))
 
 
+@pytest.hookimpl(trylast=True, specname="pytest_collection_modifyitems")
+def pytest_collection_are_grouped(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """See that pytest-xdist keeps groups together: without that each worker would start every server there is."""
+    if getattr(config.option, "loadgroup", False):
+        loose = [item.nodeid for item in items if item.get_closest_marker("xdist_group") and "@" not in item.nodeid]
+        if loose:
+            raise pytest.UsageError(f"pytest-xdist does not see the group of {loose[0]}")
+
+
 def pytest_xdist_auto_num_workers() -> int:
     """Two a core: a test waits as long as it works."""
     return 2 * (os.cpu_count() or 1)
