@@ -1,6 +1,7 @@
 """People who sign in and talk."""
 
 import asyncio
+import contextlib
 import itertools
 import json
 import os
@@ -136,6 +137,15 @@ class Socket:
         except TimeoutError:
             return True
         return False
+
+    async def rest(self) -> list[dict[str, Any]]:
+        """What has arrived and was not received, after a round trip."""
+        await self.sync()
+        frames: list[dict[str, Any]] = []
+        with contextlib.suppress(TimeoutError):
+            while True:
+                frames.append(await self.receive(0.05))
+        return frames
 
     async def closed(self) -> tuple[int, str]:
         """Wait for the close; its code and reason."""
