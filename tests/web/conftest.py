@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Error, async_playwright
 
-from tests.clients.tools import missing, program
+from tests.clients.tools import MODULES, missing, node_program, program
 from tests.harness.node import Node
 from tests.harness.people import Person
 from tests.web.visitor import Visitor
@@ -61,6 +61,16 @@ async def new_visitor(server: Node, chromium: Browser) -> AsyncIterator[NewVisit
         yield make
         complaints = [complaint for visitor in visitors for complaint in visitor.complaints]
         assert complaints == []
+
+
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
+async def axe() -> str:
+    """The script of axe-core."""
+    await node_program()
+    script = MODULES / "axe-core" / "axe.min.js"
+    if not script.exists():
+        missing("axe-core is not installed")
+    return script.read_text("utf-8")
 
 
 @pytest.fixture

@@ -5,35 +5,21 @@ import re
 import httpx
 import pytest
 import pytest_asyncio
-from playwright.async_api import Page, Response, expect
+from playwright.async_api import Response, expect
 
-from tests.clients.tools import MODULES, missing, node_program, output_of
+from duologue.mail.render import KINDS, render
+from tests.clients.tools import MODULES, node_program, output_of
 from tests.harness.node import ROOT, Node
-from tests.harness.people import Person
-from tests.web.figures import note, picture
+from tests.harness.people import PASSWORD, Person, unused_address
+from tests.mail.test_render import everything
+from tests.web.figures import note
+from tests.web.looks import LOOKS, looked_at
 from tests.web.visitor import Visitor, name_of
 
 pytestmark = pytest.mark.xdist_group("web-pages")
 
 STATIC = ROOT / "src" / "duologue" / "web" / "static"
 SCRIPT_BUDGET = 60_000  # bytes over the wire, for all of `/`
-LOOKS = {"desktop": {"width": 1280, "height": 800}, "phone": {"width": 390, "height": 844}}
-
-AXE = """async () => {
-    const found = await axe.run(document, { resultTypes: ["violations"] });
-    const places = ({ nodes }) => nodes.map((node) => node.html.slice(0, 160)).join(" | ");
-    return found.violations.map((each) => `${each.id}: ${each.help}: ${places(each)}`);
-}"""
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def axe() -> str:
-    """The script of axe-core."""
-    await node_program()
-    script = MODULES / "axe-core" / "axe.min.js"
-    if not script.exists():
-        missing("axe-core is not installed")
-    return script.read_text("utf-8")
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -51,13 +37,6 @@ async def lively(alice: Person, bob: Person, room: str, new_user) -> str:
         await hers.receive_type("MESSAGE_SENT")
     return room
 
-
-# Chromium takes the theme over after it has said so: some text first, the rest in the frames that follow.
-PAINTED = """async (theme) => {
-    while (!matchMedia(`(prefers-color-scheme: ${theme})`).matches) await new Promise(requestAnimationFrame);
-    for (let frame = 0; frame < 6; frame++) await new Promise(requestAnimationFrame);
-    await Promise.all(document.getAnimations().map((each) => each.finished.catch(() => {})));
-}"""
 
 PAGES = {
     "sign-in": "/#/sign-in",
@@ -78,20 +57,6 @@ OWN_PAGES = {
 }
 
 
-async def looked_at(page: Page, axe: str, name: str, look: str) -> list[str]:
-    """Photograph it in both themes; what axe-core says against it. Its colours are the same on a phone."""
-    against: list[str] = []
-    for theme in ("dark", "light"):
-        await page.emulate_media(color_scheme=theme, reduced_motion="reduce")
-        await page.evaluate(PAINTED, theme)
-        await page.screenshot(path=picture(f"{name}-{look}-{theme}"))
-        if look == "phone" and theme == "dark":
-            continue
-        await page.evaluate(axe)
-        against += [f"{name}, {look}, {theme}: {each}" for each in await page.evaluate(AXE)]
-    return against
-
-
 @pytest.mark.parametrize("look", LOOKS)
 async def test_axe_finds_nothing_wrong_before_signing_in(new_visitor, axe, look):
     visitor: Visitor = await new_visitor(viewport=LOOKS[look])
@@ -102,6 +67,24 @@ async def test_axe_finds_nothing_wrong_before_signing_in(new_visitor, axe, look)
         if name == "playground":
             await expect(visitor.page.get_by_text("RESUMED")).to_have_count(2)
         against += await looked_at(visitor.page, axe, name, look)
+    assert "\n".join(against) == ""
+
+
+@pytest.mark.parametrize("look", LOOKS)
+async def test_axe_finds_nothing_wrong_with_the_mailbox_and_what_is_in_it(new_visitor, axe, look):
+    visitor: Visitor = await new_visitor(viewport=LOOKS[look])
+    page, email = visitor.page, unused_address()
+    await page.request.post("/auth/register", data={"email": email, "password": PASSWORD})
+    await visitor.mailed(email)
+    await page.goto(f"/dev/mailbox?to={email}")
+    await page.get_by_text("Read the mail").click()
+    await page.get_by_text("Plain part").click()
+    await expect(page.frame_locator("iframe").get_by_role("heading")).to_be_visible()
+    against = await looked_at(page, axe, "mailbox-mail", look)
+    await page.goto("about:blank")  # without the policy of a page
+    for kind in KINDS:
+        await page.set_content(render(kind, everything(kind), "https://chat.example").html)
+        against += await looked_at(page, axe, f"mail-{kind}", look)
     assert "\n".join(against) == ""
 
 

@@ -22,6 +22,7 @@ __all__ = ["docs_router", "openapi_config"]
 ASSETS: Final = {
     "swagger-ui-bundle.js": ("vendor/swagger_ui", "text/javascript; charset=utf-8"),
     "swagger-ui.css": ("vendor/swagger_ui", "text/css; charset=utf-8"),
+    "docs_plugin.js": ("static", "text/javascript; charset=utf-8"),
     "docs.js": ("static", "text/javascript; charset=utf-8"),
     "docs.css": ("static", "text/css; charset=utf-8"),
     "docs.svg": ("static", "image/svg+xml"),
@@ -51,6 +52,7 @@ PAGE: Final = """<!DOCTYPE html>
 <link rel="stylesheet" href="/docs/assets/{digest}/swagger-ui.css">
 <link rel="stylesheet" href="/docs/assets/{digest}/docs.css">
 <script src="/docs/assets/{digest}/swagger-ui-bundle.js" defer></script>
+<script src="/docs/assets/{digest}/docs_plugin.js" defer></script>
 <script src="/docs/assets/{digest}/docs.js" defer></script>
 </head>
 <body>

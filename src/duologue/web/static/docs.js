@@ -16,6 +16,7 @@ window.ui = SwaggerUIBundle({
   filter: true,
   layout: "BaseLayout",
   persistAuthorization: false,
+  plugins: [AccessibleDocs],
   syntaxHighlight: { theme: "nord" },
   tryItOutEnabled: true,
   validatorUrl: null,
