@@ -14,6 +14,7 @@ from tests.clients.readme import code
 from tests.clients.tools import FOLDER, MODULES, missing, node_major, node_program, output_of, program
 from tests.harness.node import Node
 from tests.harness.people import PASSWORD, Person, Socket, sign_up
+from tests.harness.sessions import SECRETS
 
 pytestmark = pytest.mark.xdist_group("clients")
 
@@ -74,7 +75,9 @@ async def developer(
     folder = tmp_path_factory.mktemp("developer")
     async with dev_server({"/": ("text/html", "<title>Signing in</title>")}) as dev:
         origin = f"http://localhost:{dev.port}"
-        node = Node({"DATABASE_URL": database, "CLIENT_URL": origin, "RATE_LIMITS": "off"}, folder, measured=False)
+        # The worker's server sends the mails of this database too: both have to read them.
+        settings = SECRETS | {"DATABASE_URL": database, "CLIENT_URL": origin, "RATE_LIMITS": "off"}
+        node = Node(settings, folder, measured=False)
         await node.start()
         dev.api_port = node.port
         alice, bob = await sign_up(node.url), await sign_up(node.url)

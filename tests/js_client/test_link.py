@@ -163,18 +163,18 @@ async def kind_of(caller):
         return json.loads(await caller.connection.recv())["type"]
 
 
-async def test_messages_wait_for_those_before_them_and_a_gap_that_stays_is_read_again(fast_node):
+async def test_messages_wait_for_those_before_them_and_a_gap_that_stays_is_read_again(node):
     async with pretender() as server:
-        caller = await opened(fast_node, server)
+        caller = await opened(node, server)
         for seq in (2, 4, 1):
             await caller.deliver(seq, f"m{seq}")
-        assert [await fast_node.logged() for _ in range(2)] == ["message 1 m1", "message 2 m2"]
+        assert [await node.logged() for _ in range(2)] == ["message 1 m1", "message 2 m2"]
         assert (await caller.hears("SUBSCRIBE"))["after"] == 2
         for seq in (3, 4):
             await caller.deliver(seq, f"m{seq}")
         await caller.resume(2, 4)
-        assert [await fast_node.logged() for _ in range(2)] == ["message 3 m3", "message 4 m4"]
-        await fast_node.run("chat.close()")
+        assert [await node.logged() for _ in range(2)] == ["message 3 m3", "message 4 m4"]
+        await node.run("chat.close()")
 
 
 async def test_a_message_whose_receipt_was_lost_is_shown_once_and_known_as_ones_own(node):
