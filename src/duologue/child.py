@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
 
-__all__ = ["Account", "Child", "run"]
+__all__ = ["Account", "Child", "is_alive", "run"]
 
 # Between us and the program stands a moment of Python, since code between fork and exec (`preexec_fn`) can deadlock
 # in a process with threads. It begins as root, so it also starts from a venv that the account cannot enter.
@@ -130,6 +130,17 @@ async def run(
                 await child.stop([(signal.SIGTERM, 2.0)])
         printed.seek(0)
         return status, printed.read().decode("utf-8", "replace")
+
+
+def is_alive(pid: int) -> bool:
+    """Whether there is such a process, whoever's it is."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _environment() -> dict[str, str]:

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import Final
 
+from duologue.child import is_alive
 from duologue.errors import StartError
 
 __all__ = ["DataLock", "make_folder"]
@@ -49,7 +50,7 @@ class DataLock:
         try:
             while not _locked(fd):
                 holder = os.pread(fd, 32, 0).decode("ascii", "replace").strip()
-                if time.monotonic() > deadline or _lives(holder):
+                if time.monotonic() > deadline or (holder.isdigit() and is_alive(int(holder))):
                     by = f" (pid {holder})" if holder else ""
                     raise StartError(
                         f"The data in {self._path.parent} is in use by another duologue{by}: "
@@ -79,15 +80,4 @@ def _locked(fd: int) -> bool:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    return True
-
-
-def _lives(pid: str) -> bool:
-    """Whether there is such a process; nothing is known of a holder that has not written its pid yet."""
-    try:
-        os.kill(int(pid), 0)
-    except (ValueError, ProcessLookupError):
-        return False
-    except PermissionError:  # somebody else's
-        pass
     return True

@@ -7,6 +7,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from duologue.child import is_alive
+
 __all__ = ["Postmaster", "clear_the_way", "is_serving", "read_postmaster"]
 
 
@@ -36,7 +38,7 @@ async def clear_the_way(data: Path) -> int | None:
     Only for the holder of the data lock: whoever else serves this data is an orphan.
     """
     left = read_postmaster(data)
-    if left is None or left.pid == os.getpid() or not _alive(left.pid):
+    if left is None or left.pid == os.getpid() or not is_alive(left.pid):
         return None  # PostgreSQL itself sees that such a file is stale.
     stopped = None
     if _serves(left.pid, data):
@@ -46,7 +48,7 @@ async def clear_the_way(data: Path) -> int | None:
     # would refuse to start, but takes no offence at its parent's pid, and still checks that no old backend holds the
     # shared memory.
     file = data / "postmaster.pid"
-    if _alive(left.pid) and file.exists():
+    if is_alive(left.pid) and file.exists():
         lines = file.read_text("utf-8", "replace").splitlines(keepends=True)
         file.write_text("".join([f"{os.getpid()}\n", *lines[1:]]))
     return stopped
@@ -60,24 +62,14 @@ async def _stop(pid: int, data: Path) -> None:
         except ProcessLookupError:
             return
         for _ in range(int(seconds / 0.01)):
-            if not _alive(pid) or not _serves(pid, data):
+            if not is_alive(pid) or not _serves(pid, data):
                 return
             await asyncio.sleep(0.01)  # Not our child: there is nothing to wait on.
 
 
 def is_serving(postmaster: Postmaster, data: Path) -> bool:
     """Whether it lives, serves this very data, and takes connections."""
-    return postmaster.ready and _alive(postmaster.pid) and _serves(postmaster.pid, data)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    return postmaster.ready and is_alive(postmaster.pid) and _serves(postmaster.pid, data)
 
 
 def _serves(pid: int, data: Path) -> bool:

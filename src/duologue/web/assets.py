@@ -1,7 +1,7 @@
-"""Files of our pages, at addresses that change with what they contain: `/assets/<digest>/<path>`."""
+"""Files of our pages, at addresses that change with what they contain: `/assets/<digest>/<path>`, or below `/docs`."""
 
 import gzip
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from hashlib import sha256
 from importlib.resources import files
@@ -16,7 +16,7 @@ from duologue.errors import AppError, Code
 
 __all__ = ["Assets", "assets_router", "unless_known"]
 
-FOLDERS: Final = ("static/shared", "static/app", "static/playground", "vendor/preact", "vendor/figtree")
+PAGES: Final = ("static/shared", "static/app", "static/playground", "vendor/preact", "vendor/figtree")
 KINDS: Final = {
     ".js": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -27,6 +27,7 @@ PACKED: Final = frozenset({".woff2"})  # compressed by itself
 HEADERS: Final = {
     "Cache-Control": "public, max-age=31536000, immutable",
     "Vary": "Accept-Encoding",
+    "X-Content-Type-Options": "nosniff",
     # Of a script that runs as a worker, which has the policy it came with.
     "Content-Security-Policy": "default-src 'none'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; "
     "form-action 'none'",
@@ -36,7 +37,10 @@ HEADERS: Final = {
 class Assets:
     """One version of all files together, read once: they import each other by relative addresses."""
 
-    def __init__(self) -> None:
+    def __init__(self, folders: Sequence[str] = PAGES, at: str = "/assets") -> None:
+        """The files of `folders`, served below the path `at`."""
+        self.at = at
+        self._folders = folders
         self._packed: dict[str, bytes] = {}
 
     @cached_property
@@ -45,7 +49,7 @@ class Assets:
         together = sha256()
         for path, content in sorted(self._files.items()):
             together.update(path.encode() + b"\0" + content)
-        return f"/assets/{together.hexdigest()[:12]}"
+        return f"{self.at}/{together.hexdigest()[:12]}"
 
     def scripts(self, folder: str) -> list[str]:
         """The addresses of a folder's scripts."""
@@ -66,7 +70,7 @@ class Assets:
         home = files("duologue.web")
         return {
             f"{folder}/{each.name}": each.read_bytes()
-            for folder in FOLDERS
+            for folder in self._folders
             for each in _sorted(home.joinpath(*folder.split("/")))
             if kind(each.name) in KINDS
         }
@@ -84,7 +88,7 @@ def _sorted(folder: Traversable) -> Iterator[Traversable]:
 def assets_router(assets: Assets) -> Router:
     """Serves them all, and nothing else."""
     return Router(
-        "/assets",
+        assets.at,
         route_handlers=[asset],
         dependencies={"assets": Provide(lambda: assets, sync_to_thread=False)},
         include_in_schema=False,
@@ -103,7 +107,7 @@ def asset(
         content = assets.content(name)
     except KeyError:
         content = b""
-    if not content or f"/assets/{digest}" != assets.root:
+    if not content or f"{assets.at}/{digest}" != assets.root:
         raise AppError(Code.NOT_FOUND, "There is no such file.")
     media_type = KINDS[kind(name)]
     packed = assets.packed(name) if "gzip" in request.headers.get("accept-encoding", "") else None

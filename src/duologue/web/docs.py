@@ -1,32 +1,19 @@
 """`/docs` and `/openapi.json`: the API's description, and a page to read and try it that needs no other server."""
 
-import gzip
-from functools import cache
-from hashlib import sha256
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from typing import Any, Final
 
-from litestar import MediaType, Request, Response, Router, get
+from litestar import MediaType, Request, Router
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin
 from litestar.openapi.spec import Components, License, SecurityScheme, Tag
-from litestar.params import FromPath
 from litestar.types import ControllerRouterHandler
 
 from duologue import __version__
-from duologue.errors import AppError, Code
+from duologue.web.assets import Assets, assets_router
 
 __all__ = ["docs_router", "openapi_config"]
 
-ASSETS: Final = {
-    "swagger-ui-bundle.js": ("vendor/swagger_ui", "text/javascript; charset=utf-8"),
-    "swagger-ui.css": ("vendor/swagger_ui", "text/css; charset=utf-8"),
-    "docs_plugin.js": ("static", "text/javascript; charset=utf-8"),
-    "docs.js": ("static", "text/javascript; charset=utf-8"),
-    "docs.css": ("static", "text/css; charset=utf-8"),
-    "docs.svg": ("static", "image/svg+xml"),
-}
+ASSETS: Final = Assets(("static/docs", "vendor/swagger_ui"), at="/docs/assets")
 
 POLICY: Final = (
     # 'unsafe-inline' for styles alone: the page sets style attributes. Its icons are data: images.
@@ -39,7 +26,6 @@ HEADERS: Final = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-ASSET_HEADERS: Final = HEADERS | {"Cache-Control": "public, max-age=31536000, immutable", "Vary": "Accept-Encoding"}
 
 PAGE: Final = """<!DOCTYPE html>
 <html lang="en">
@@ -48,12 +34,12 @@ PAGE: Final = """<!DOCTYPE html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>Duologue API</title>
-<link rel="icon" type="image/svg+xml" href="/docs/assets/{digest}/docs.svg">
-<link rel="stylesheet" href="/docs/assets/{digest}/swagger-ui.css">
-<link rel="stylesheet" href="/docs/assets/{digest}/docs.css">
-<script src="/docs/assets/{digest}/swagger-ui-bundle.js" defer></script>
-<script src="/docs/assets/{digest}/docs_plugin.js" defer></script>
-<script src="/docs/assets/{digest}/docs.js" defer></script>
+<link rel="icon" type="image/svg+xml" href="{root}/static/docs/docs.svg">
+<link rel="stylesheet" href="{root}/vendor/swagger_ui/swagger-ui.css">
+<link rel="stylesheet" href="{root}/static/docs/docs.css">
+<script src="{root}/vendor/swagger_ui/swagger-ui-bundle.js" defer></script>
+<script src="{root}/static/docs/plugin.js" defer></script>
+<script src="{root}/static/docs/docs.js" defer></script>
 </head>
 <body>
 <div id="docs"><noscript>This page needs JavaScript; <a href="/openapi.json">openapi.json</a> does not.</noscript></div>
@@ -130,39 +116,9 @@ class DocsPage(OpenAPIRenderPlugin):
 
     def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
         """The same for everyone: the description is fetched by its script."""
-        return PAGE.replace("{digest}", _digest()).encode()
+        return PAGE.replace("{root}", ASSETS.root).encode()
 
 
 def docs_router() -> Router:
     """The page's scripts and styles."""
-    return Router("/docs/assets", route_handlers=[asset], include_in_schema=False)
-
-
-# In a thread: compressing the script takes 60 ms, once.
-@get("/{digest:str}/{name:str}", sync_to_thread=True, security=[{}])
-def asset(digest: FromPath[str], name: FromPath[str], request: Request[Any, Any, Any]) -> Response[bytes]:
-    """One of our files; its address changes with its content, so browsers keep it for ever."""
-    if name not in ASSETS or digest != _digest():
-        raise AppError(Code.NOT_FOUND, "There is no such file.")
-    media_type = ASSETS[name][1]
-    if "gzip" in request.headers.get("accept-encoding", ""):
-        return Response(_gzipped(name), media_type=media_type, headers=ASSET_HEADERS | {"Content-Encoding": "gzip"})
-    return Response(_file(name).read_bytes(), media_type=media_type, headers=ASSET_HEADERS)
-
-
-def _file(name: str) -> Traversable:
-    return files("duologue.web").joinpath(*ASSETS[name][0].split("/"), name)
-
-
-@cache
-def _gzipped(name: str) -> bytes:
-    return gzip.compress(_file(name).read_bytes(), 6, mtime=0)
-
-
-@cache
-def _digest() -> str:
-    """Names this version of all files together."""
-    together = sha256()
-    for name in ASSETS:
-        together.update(_file(name).read_bytes())
-    return together.hexdigest()[:12]
+    return assets_router(ASSETS)

@@ -148,5 +148,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Not offered: restore a backup instead."""
-    raise NotImplementedError("there is no downgrade: restore a backup")
+    """There is no way back: restore a backup."""
+    raise RuntimeError("there is no downgrade: restore a backup")

@@ -46,5 +46,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Not offered: restore a backup instead."""
-    raise NotImplementedError
+    """There is no way back: restore a backup."""
+    raise RuntimeError("there is no downgrade: restore a backup")
