@@ -1,9 +1,7 @@
 """What it costs to cross NATS: the same load with both people of a room on one node, and on two."""
 
 import argparse
-import asyncio
 import secrets
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,12 +12,12 @@ from bench import machine
 from bench.accounts import faults, stored
 from bench.client import Result, Task
 from bench.hints import Heard, Typists
+from bench.load_process import LoadProcess
 from bench.people import Pair, make_rooms
 from bench.rivals import Rival
-from bench.stage import ROOT, SECRET, Server, Stage, open_stage
+from bench.stage import Server, Stage, open_stage
 from bench.table import Table, spread
 from bench.talk import Latencies
-from bench.workers import Event
 from duologue.cluster.server import find_nats_server
 from duologue.database.schema import migrate
 
@@ -93,52 +91,30 @@ async def set_up(stage: Stage, rooms: int, count: int) -> Scene:
     """That many nodes; one does without NATS."""
     dsn = await stage.database(f"cluster_{secrets.token_hex(4)}")
     await migrate(dsn)
-    settings = {
-        "DATABASE_URL": dsn,
-        "JWT_SECRET": SECRET,
-        "JWT_REFRESH_SECRET": SECRET[::-1],
-        "RATE_LIMITS": "off",
-        "DATA_DIR": str(stage.folder / "cluster"),
-    }
+    environment: dict[str, str] = {}
     nats = None
     if count > 1:
         command = [find_nats_server(), "-a", "127.0.0.1", "-p", "-1"]
         nats = await stage.start("nats", command, "", {}, rb"client connections on 127\.0\.0\.1:(\d+)")
-        settings["NATS_URL"] = f"nats://127.0.0.1:{nats.port}"
-    command = [sys.executable, "-m", "duologue", "serve", "--port", "0"]
-    nodes = [await stage.start("duologue", command, dsn, settings, rb"http://127\.0\.0\.1:(\d+)") for _ in range(count)]
+        environment["NATS_URL"] = f"nats://127.0.0.1:{nats.port}"
+    nodes = [await stage.node(dsn, **environment) for _ in range(count)]
     return Scene(stage, nodes, nats, await make_rooms(dsn, rooms))
 
 
 async def framed(scene: Scene, module: str, task: msgspec.Struct) -> tuple[msgspec.Raw, dict[str, float]]:
     """A load process from its beginning to its end: its result, and the CPU of every part between its two marks."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        module,
-        cwd=ROOT,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        limit=1 << 26,
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.write(msgspec.json.encode(task) + b"\n")
+    load = await LoadProcess.start(module, task)
     before: dict[str, float] = {}
     cpu: dict[str, float] = {}
-    while line := await process.stdout.readline():
-        if not line.startswith(b"{"):
-            print(line.decode(), end="", file=sys.stderr)
-            continue
-        event = msgspec.json.decode(line, type=Event)
+    async for event in load.events():
         if event.event == "ready":
-            process.stdin.write(b"\n")
+            load.go()
         elif event.event == "begin":
             before = scene.used()
         elif event.event == "end":
             cpu = {part: used - before[part] for part, used in scene.used().items()}
         elif event.event == "result":
-            await process.wait()
+            await load.end()
             return event.value, cpu
     raise RuntimeError("a load process ended before its result")
 

@@ -5,16 +5,14 @@ A socket may say that it types every 2.5 s, so there are many of them, and each 
 
 import asyncio
 import gc
-import logging
 import sys
-from typing import cast
 
 import msgspec
 import uvloop
-from picows import WSAutoPingStrategy, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
+from picows import WSFrame, WSListener, WSMsgType, WSTransport
 
 from bench.client import tell
-from bench.talk import NullLogger
+from bench.talk import open_socket
 
 __all__ = ["Heard", "Typists"]
 
@@ -53,23 +51,6 @@ class Socket(WSListener):
             self._counts.heard += 1
 
 
-async def open_socket(counts: Heard, url: str) -> WSTransport:
-    """A socket of `duologue.v1`."""
-    transport, _ = await ws_connect(
-        lambda: Socket(counts),
-        url,
-        logger_name=cast(logging.Logger, NullLogger()),
-        enable_auto_ping=False,
-        auto_ping_strategy=WSAutoPingStrategy.PING_WHEN_IDLE,
-        enable_auto_pong=False,
-        websocket_handshake_timeout=60,
-        proxy=None,
-        read_buffer_init_size=4096,
-        extra_headers={"Sec-WebSocket-Protocol": "duologue.v1"},
-    )
-    return transport
-
-
 async def main() -> None:
     """Open all sockets, then let each speaker type in its turn, round by round."""
     task = msgspec.json.decode(await asyncio.to_thread(sys.stdin.buffer.readline), type=Typists)
@@ -77,7 +58,9 @@ async def main() -> None:
     speakers: list[WSTransport] = []
     for first in range(0, len(task.lanes), OPENED_AT_ONCE):
         lanes = task.lanes[first : first + OPENED_AT_ONCE]
-        opened = await asyncio.gather(*(open_socket(counts, url) for lane in lanes for url in lane))
+        opened = await asyncio.gather(
+            *(open_socket(Socket(counts), url, "duologue.v1") for lane in lanes for url in lane)
+        )
         speakers += opened[::2]
     await asyncio.sleep(SETTLE_SECONDS)
     gc.collect()

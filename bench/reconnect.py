@@ -1,20 +1,18 @@
 """A node goes, and all its sockets come back to another one: told when to (a deploy), or cut (kill -9)."""
 
 import argparse
-import asyncio
 import signal
-import sys
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from bench import machine
+from bench.load_process import LoadProcess
 from bench.people import Pair, make_rooms
 from bench.returning import Return, Storm
-from bench.stage import ROOT, Server, Stage, open_stage
+from bench.stage import Server, Stage, open_stage
 from bench.table import Table, spread
-from bench.workers import Event
 from duologue.cluster.server import LocalNats
 from duologue.realtime.drain import plan
 
@@ -92,30 +90,15 @@ async def storm(
 ) -> Turn:
     """End the first node when all sockets are open; what became of them."""
     task = Storm(urls(first, pairs), urls(second, pairs), window_ms)
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "bench.returning",
-        cwd=ROOT,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        limit=1 << 26,
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.write(msgspec.json.encode(task) + b"\n")
+    load = await LoadProcess.start("bench.returning", task)
     server = postgres = 0.0
-    while line := await process.stdout.readline():
-        if not line.startswith(b"{"):
-            print(line.decode(), end="", file=sys.stderr)
-            continue
-        event = msgspec.json.decode(line, type=Event)
+    async for event in load.events():
         if event.event == "ready":
             server, postgres = machine.cpu_seconds(second.pid), stage.postgres_cpu()
             first.process.send_signal(number)
         else:
             cpu = machine.cpu_seconds(second.pid) - server, stage.postgres_cpu() - postgres
-            await process.wait()
+            await load.end()
             await first.process.wait()
             return Turn(msgspec.json.decode(event.value, type=Return), *cpu)
     raise RuntimeError("the sockets' process ended before its storm was over")

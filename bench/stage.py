@@ -86,6 +86,10 @@ class Stage:
         """A node on a fresh database."""
         dsn = await self.database(f"duologue_{secrets.token_hex(4)}")
         await migrate(dsn)
+        return await self.node(dsn, arguments, **environment)
+
+    async def node(self, dsn: str, arguments: Sequence[str] = (), **environment: str) -> Server:
+        """A node on a database that has our schema."""
         settings = {
             "DATABASE_URL": dsn,
             "JWT_SECRET": SECRET,

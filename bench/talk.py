@@ -163,7 +163,7 @@ class Lane:
             self.say(now())
 
 
-async def open_socket(listener: WSListener, url: str) -> WSTransport:
+async def open_socket(listener: WSListener, url: str, subprotocol: str = "") -> WSTransport:
     """Open a socket without pings and logs of its own."""
     transport, _ = await ws_connect(
         lambda: listener,
@@ -175,5 +175,6 @@ async def open_socket(listener: WSListener, url: str) -> WSTransport:
         websocket_handshake_timeout=60,
         proxy=None,
         read_buffer_init_size=4096,
+        extra_headers={"Sec-WebSocket-Protocol": subprotocol} if subprotocol else None,
     )
     return transport
