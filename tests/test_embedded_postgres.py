@@ -5,13 +5,10 @@ import contextlib
 import importlib.util
 import logging
 import os
-import select
 import shutil
 import signal
 import subprocess
 import sys
-import threading
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import asyncpg
@@ -20,137 +17,18 @@ import pytest
 from duologue.child import Account, run
 from duologue.database.binaries import Binaries, _wheel_and_system, find_binaries, usable_by
 from duologue.database.embedded import EmbeddedPostgres
-from duologue.database.lock import DataLock
 from duologue.database.pool import open_pool
 from duologue.errors import StartError
-from tests.harness.folder import passable_folder
+from tests.harness.embedded import HOLDER, IS_ROOT, NOBODY, Holder, add_row, query, running, wait_until_gone
+from tests.harness.node import ROOT
 
 pytestmark = pytest.mark.early
-
-ROOT = Path(__file__).parents[1]
-NOBODY = 65534
-IS_ROOT = os.geteuid() == 0
-
-HOLDER = """
-import asyncio, sys
-from pathlib import Path
-from duologue.database.embedded import EmbeddedPostgres
-from duologue.errors import StartError
-async def main():
-    bin_dir = Path(sys.argv[3]) if len(sys.argv) > 3 else None
-    postgres = EmbeddedPostgres(Path(sys.argv[1]), system_dir=Path(sys.argv[2]), bin_dir=bin_dir)
-    try:
-        dsn = await postgres.start()
-    except StartError as error:
-        print("refused:", error, flush=True)
-        return
-    print(postgres.pid, dsn, postgres.data, postgres.version, flush=True)
-    await asyncio.to_thread(sys.stdin.read)
-    await postgres.stop()
-asyncio.run(main())
-"""
 
 HALF_AN_INITDB = """#!/bin/sh
 echo 18 > "${{1#--pgdata=}}/PG_VERSION"
 echo $$ > {reached}
 exec sleep 1000
 """
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """A folder with a short path that everyone may pass through."""
-    with passable_folder() as path:
-        yield path
-
-
-@contextlib.asynccontextmanager
-async def running(data_dir: Path, bin_dir: Path | None = None) -> AsyncIterator[EmbeddedPostgres]:
-    """An embedded PostgreSQL of this process."""
-    postgres = EmbeddedPostgres(data_dir, bin_dir=bin_dir, system_dir=data_dir.parent / "system")
-    await postgres.start()
-    try:
-        yield postgres
-    finally:
-        await postgres.stop()
-
-
-class Holder:
-    """A process that runs an embedded PostgreSQL until its standard input ends."""
-
-    def __init__(
-        self,
-        data_dir: Path,
-        *command: str,
-        environment: dict[str, str] | None = None,
-        system_dir: Path | None = None,
-    ) -> None:
-        self.process = subprocess.Popen(
-            [
-                *(command or (sys.executable,)),
-                "-c",
-                HOLDER,
-                str(data_dir),
-                str(system_dir or data_dir.parent / "system"),
-            ],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=os.environ | {"PYTHONPATH": str(ROOT / "src")} | (environment or {}),
-        )
-        assert self.process.stdout is not None
-        self.said = self.process.stdout.readline().strip()
-        assert self.said, "it ended without a word"
-        assert not self.said.startswith("refused"), self.said
-
-    @property
-    def postgres_pid(self) -> int:
-        """The server's pid."""
-        return int(self.said.split()[0])
-
-    @property
-    def dsn(self) -> str:
-        """Where it serves."""
-        return self.said.split()[1]
-
-    @property
-    def data(self) -> Path:
-        """Where its data is."""
-        return Path(self.said.split()[2])
-
-    def end(self, *, kill: bool = False) -> None:
-        """Let it stop in order, or not."""
-        if kill:
-            self.process.kill()
-        self.process.communicate(timeout=20)
-
-
-def wait_until_gone(pid: int) -> None:
-    """Wait for the end of any process."""
-    try:
-        descriptor = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return
-    try:
-        assert select.select([descriptor], [], [], 20)[0], f"{pid} lives on"
-    finally:
-        os.close(descriptor)
-
-
-async def query(dsn: str, sql: str) -> object:
-    """One value from a connection of its own."""
-    connection = await asyncpg.connect(dsn)
-    try:
-        return await connection.fetchval(sql)
-    finally:
-        await connection.close()
-
-
-async def add_row(dsn: str) -> object:
-    """Write something; gives how many rows there are now."""
-    await query(dsn, "CREATE TABLE IF NOT EXISTS kept (at timestamptz DEFAULT now())")
-    await query(dsn, "INSERT INTO kept DEFAULT VALUES")
-    return await query(dsn, "SELECT count(*) FROM kept")
 
 
 @pytest.mark.parametrize("binaries", list(_wheel_and_system()), ids=lambda binaries: binaries.version)
@@ -319,36 +197,6 @@ async def test_a_second_server_on_the_same_data_is_told_who_has_it(folder: Path)
     holder.end()
     async with running(folder / "data") as postgres:
         assert await query(postgres.dsn(), "SELECT 1") == 1
-
-
-def test_the_lock_names_its_holder_and_is_free_again_after_its_release(folder: Path):
-    first, second = DataLock(folder), DataLock(folder)
-    first.acquire()
-    with pytest.raises(StartError, match=rf"\(pid {os.getpid()}\)"):
-        second.acquire()
-    first.release()
-    second.acquire()
-    second.release()
-
-
-def test_a_child_that_a_killed_holder_was_just_starting_keeps_the_lock_for_a_moment_only(folder: Path):
-    child = f"""import fcntl, os, sys
-lock = os.open({str(folder / "duologue.lock")!r}, os.O_RDWR | os.O_CREAT)
-fcntl.flock(lock, fcntl.LOCK_EX)
-os.write(lock, b"%d" % os.getpid())
-if os.fork() == 0:
-    os.close(1)
-    sys.stdin.read()
-"""
-    holder = subprocess.Popen([sys.executable, "-c", child], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    assert holder.stdin is not None
-    with holder:
-        holder.stdout.read()  # the holder has ended, its child has not
-        holder.wait(20)
-        threading.Timer(0.1, holder.stdin.close).start()
-        lock = DataLock(folder)
-        lock.acquire()
-        lock.release()
 
 
 async def test_a_path_too_long_for_a_socket_does_not_matter(folder: Path):

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 import websockets
 
 from tests.cluster.checker import Heard, Listening, Said
+from tests.harness.correspondent import BAD_LINK, LINK_FAULTS
 from tests.harness.node import Node
 from tests.harness.people import Person
 
-LINK_FAULTS = (OSError, EOFError, TimeoutError, websockets.WebSocketException)
 WINDOW = 4
 LAST = "That was all"
 """How the last message of a room begins: a reader waits for a frame, so its end is one."""
@@ -68,12 +68,7 @@ class Voice:
             try:
                 async with websockets.connect(
                     f"{node.ws_url}/room/{self.room}?token={self.person.token}&after={self._reached}",
-                    compression=None,
-                    max_queue=None,
-                    ping_interval=None,
-                    open_timeout=5,
-                    close_timeout=1,
-                    proxy=None,
+                    **BAD_LINK,
                 ) as socket:
                     await self._stay(socket, more)
             except websockets.ConnectionClosed as closed:

@@ -13,6 +13,15 @@ from tests.harness.people import Person
 from tests.harness.schemas import channel_of, check_frame
 
 LINK_FAULTS = (OSError, EOFError, TimeoutError, websockets.WebSocketException)
+BAD_LINK: dict[str, Any] = {
+    "compression": None,
+    "max_queue": None,
+    "ping_interval": None,
+    "proxy": None,
+    "open_timeout": 5,
+    "close_timeout": 1,
+}
+"""How to connect where links are cut: soon tired of one that is dead."""
 V1 = Subprotocol("duologue.v1")
 
 
@@ -58,12 +67,7 @@ class Correspondent:
                 async with websockets.connect(
                     f"ws://127.0.0.1:{self.port}{self.target()}",
                     subprotocols=self.subprotocols,
-                    compression=None,
-                    max_queue=None,
-                    ping_interval=None,
-                    open_timeout=5,
-                    close_timeout=1,
-                    proxy=None,
+                    **BAD_LINK,
                 ) as socket:
                     await self.begin(socket)
                     await self._stay(socket, total)

@@ -1,6 +1,8 @@
 """A real `duologue serve` in a process of its own."""
 
 import asyncio
+import atexit
+import contextlib
 import errno
 import itertools
 import os
@@ -59,6 +61,17 @@ def free_port() -> int:
     raise RuntimeError("no port is free")
 
 
+_living: set[int] = set()
+
+
+@atexit.register
+def _leave_none_behind() -> None:
+    """A fixture that fails before its `yield` stops nothing."""
+    for pid in _living:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+
+
 @dataclass
 class Node:
     """Start it, talk to it, kill it, start it again."""
@@ -110,6 +123,7 @@ class Node:
             stderr=asyncio.subprocess.STDOUT,
             limit=1 << 20,
         )
+        _living.add(self.process.pid)
         serving: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._reader = asyncio.create_task(self._read(self.process, serving))
         async with asyncio.timeout(START_SECONDS):
@@ -132,6 +146,7 @@ class Node:
             elif not serving.done() and SERVING in text:
                 serving.set_result(self.port)  # in production the banner names the public address
         await process.wait()
+        _living.discard(process.pid)
         if not serving.done():
             serving.set_exception(RuntimeError(f"serve ended with {process.returncode}:\n{self.text}"))
 
