@@ -237,3 +237,26 @@ async def test_a_wrong_token_is_told_at_the_start():
         assert (await connect(server.url)).startswith("v2.")
     with pytest.raises(StartError, match="NATS cannot be used"):
         await connect(f"nats://127.0.0.1:{free_port()}")
+
+
+async def test_a_round_trip_is_behind_everything_said_before_it():
+    """A server that is asked before it was told would answer too soon: what others say then is missed."""
+    lines: list[bytes] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b'INFO {"server_id":"x","version":"2.11.0","proto":1,"headers":true,"max_payload":1048576}\r\n')
+        while line := await reader.readline():
+            lines.append(line)
+            if line == b"PING\r\n":
+                writer.write(b"PONG\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        broker = NatsBroker(f"nats://127.0.0.1:{server.sockets[0].getsockname()[1]}", "test", "test")
+        await broker.start(Listener().ears())
+        broker.follow_room(ROOM)
+        broker.publish(ADDRESS, b"said")
+        await broker.settled()
+        told = b" ".join(line.split()[0] for line in lines)
+        assert told.endswith(b"SUB PUB said PING")
+        await broker.stop()
