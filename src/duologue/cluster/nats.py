@@ -207,8 +207,8 @@ class NatsBroker:
                 while outgoing:
                     await client.publish(*outgoing.popleft())
                 if waiting:
-                    # nats-py writes a flush's PING at once, ahead of what it still holds: first that has to go out.
-                    await client._flush_pending(force_flush=True)  # noqa: SLF001
+                    # nats-py writes a flush's PING at once, ahead of what it still holds: the second one is behind it.
+                    await client.flush(cast(int, SETTLE_SECONDS))
                     await client.flush(cast(int, SETTLE_SECONDS))
             except errors.MaxPayloadError:
                 self.lost += 1
