@@ -16,13 +16,17 @@ class Nodes:
         self._time = time
         self._living: set[UUID] = set()
         self._heard: dict[UUID, float] = {}
+        self.gone = 0
+        """How many have left or died: what they had to tell last may not have been said."""
 
     def live(self, nodes: Collection[UUID]) -> None:
         """Those whose heartbeat in the database is fresh."""
+        known = self._living | self._heard.keys()
         self._living = set(nodes) - {self.own}
         self._heard = {
             node: moment for node, moment in self._heard.items() if node in self._living or self._fresh(moment)
         }
+        self.gone += len(known - self._living - self._heard.keys())
 
     def hear(self, node: UUID) -> None:
         """Something came from this node."""

@@ -83,8 +83,10 @@ class Presence(Protocol):
 class News:
     """Puts into notices what every node wants to know, and tells the features what came in.
 
-    NATS away, or another living node silent, means that something may be lost. Then rooms with listeners are compared
-    with the log once a second, and revocations and lists of rooms every five seconds; and once more when it is over.
+    NATS away, or another living node silent, means that something may be lost; so does a node that says it lost
+    something, and one that is gone: it may have been killed between doing and telling. Then rooms with listeners are
+    compared with the log once a second, and revocations and lists of rooms every five seconds; and once more when it
+    is over.
     """
 
     def __init__(
@@ -116,7 +118,8 @@ class News:
         self._clock = clock
         self._lost: dict[UUID, int] = {}
         self._in_doubt = False
-        """The link broke, however shortly."""
+        """The link broke, however shortly, or another node lost something."""
+        self._gone = 0
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -187,7 +190,7 @@ class News:
                 self._presence.went_elsewhere(node, seen)
 
     def link_changed(self) -> None:
-        """NATS went away, or is back."""
+        """NATS went away, or is back, here or elsewhere."""
         self._in_doubt = True
         self._wake.set()
 
@@ -195,7 +198,7 @@ class News:
         self._nodes.hear(node)
         if self._lost.setdefault(node, lost) != lost:
             self._lost[node] = lost
-            self._look()
+            self.link_changed()
 
     def _opened(self, room_id: str, user1_id: int, user2_id: int) -> None:
         self._lobby.room_opened(room_id, (user1_id, user2_id))
@@ -219,6 +222,9 @@ class News:
             except TimeoutError:
                 pass
             self._wake.clear()
+            if self._nodes.gone != self._gone:
+                self._gone = self._nodes.gone
+                self._in_doubt = True
             silent = self._nodes.silent
             whole = not self._broker.away and not silent
             if whole and began is None and not self._in_doubt:
