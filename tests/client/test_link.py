@@ -351,6 +351,7 @@ async def test_a_fault_of_the_client_itself_is_told_to_whoever_waits(client_of, 
     duologue = await client_of(alice)
     conversation = await duologue.conversation(room)
     stream = conversation.events()
+    await duologue.online()  # one that is just being opened cannot be cut
     monkeypatch.setattr(duologue.session, "token", lambda: 1 / 0)
     duologue._link.cut()
     with pytest.raises(ClientError, match="ZeroDivisionError"):

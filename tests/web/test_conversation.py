@@ -231,6 +231,7 @@ async def test_a_thousand_messages_are_scrolled_with_few_of_them_in_the_document
     assert order == list(range(1, len(order) + 1))
 
 
+DRAWN = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 IN_SIGHT = """() => {
     const top = (each) => each.getBoundingClientRect().top;
     const seen = [...document.querySelectorAll("article.message")].find((each) => top(each) > 200);
@@ -246,6 +247,7 @@ async def test_what_one_reads_above_stays_in_place_while_more_comes_in_below(new
     await visitor.evaluate("document.querySelector('.scroller').scrollBy(0, -1500)")
     end = visitor.page.get_by_role("button", name="To the newest message")
     await expect(end).to_be_visible()
+    await visitor.evaluate(DRAWN)  # what came into sight is measured as it is drawn
     seq, before = await visitor.evaluate(IN_SIGHT)
     place = f"document.querySelector(\"article[data-seq='{seq}']\").getBoundingClientRect().top"
     async with alice.socket(f"/room/{room}") as socket:
@@ -253,7 +255,7 @@ async def test_what_one_reads_above_stays_in_place_while_more_comes_in_below(new
             await socket.say(f"Number {number}, {'which is longer than the others ' * 12}", str(number))
             await socket.receive_type("MESSAGE_SENT")
     await expect(visitor.page.get_by_role("link", name=name_of(alice))).to_contain_text("unread")
-    await visitor.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    await visitor.evaluate(DRAWN)
     assert abs(await visitor.evaluate(place) - before) < 3
     await end.click()
     await expect(visitor.page.locator("article[data-seq='130']")).to_be_in_viewport()
