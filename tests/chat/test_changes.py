@@ -2,6 +2,7 @@
 
 import asyncio
 
+import asyncpg
 import pytest
 
 from tests.harness.joining import blurt, delete, edit, joined, send
@@ -216,3 +217,19 @@ async def test_a_message_may_be_named_in_any_spelling_of_its_id(alice, room):
     async with joined(alice, room) as hers:
         await blurt(hers, "EDIT", id=message["id"].upper(), content="b")
         assert (await hers.receive_type("MESSAGE_EDITED"))["data"]["id"] == message["id"]
+
+
+async def test_each_change_has_a_moment_of_its_own_however_fast_they_follow(alice, room, database):
+    """By that a client knows the newer state, in whichever order the two arrive."""
+    message = await send(alice, room, "0")
+    changes = ", ".join(
+        f"(SELECT coalesce(o_deleted_at, o_edited_at) FROM message_change($1, $2, $3, {content}))"
+        for content in [*(f"'{number}'" for number in range(1, 30)), "NULL"]
+    )
+    connection = await asyncpg.connect(database)
+    try:
+        moments = list(await connection.fetchrow(f"SELECT {changes}", room, message["id"], alice.id))
+    finally:
+        await connection.close()
+    assert all(moment.microsecond % 1000 == 0 for moment in moments)
+    assert moments == sorted(set(moments))

@@ -137,6 +137,7 @@ async def test_a_message_is_edited_and_deleted_for_both(new_visitor, alice, bob,
     await reader.open(room)
     await writer.say("Hullo")
     await reader.sees("Hullo")
+    await writer.sees("Hullo", "Read")  # one that is not known to be stored cannot be changed
     await writer.field().press("ArrowUp")
     field = writer.page.get_by_role("textbox", name="Edit the message")
     await expect(field).to_have_value("Hullo")
