@@ -17,7 +17,12 @@ from tests.harness.postgres import migrated_database
 
 pytestmark = pytest.mark.xdist_group("js-client")
 
-COUNTING = "fetch: (url, init) => { if (url.endsWith('/refresh')) console.log('refresh'); return fetch(url, init); }"
+COUNTING = """fetch: async (url, init) => {
+    const answer = await fetch(url, init);
+    if (url.endsWith('/refresh')) console.log('refresh');
+    return answer;
+}"""
+"""A refresh is told of when it is done: before that, tests do not move the time on."""
 
 
 class Site:
