@@ -32,5 +32,5 @@ def page() -> str:
             default = "" if each.default in (None, False, "", ()) or callable(each.default) else f"`{each.default}`"
             rows.append([names, getattr(each, "help", None) or "", default])
         if rows:
-            parts.append(table(["", "", "Default"], rows))
+            parts.append(table(["Option", "Meaning", "Default"], rows))
     return "".join(parts)

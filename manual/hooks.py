@@ -21,6 +21,9 @@ MADE = {
     "reference/configuration.md": configuration.page,
     "reference/commands.md": commands.page,
 }
+STATIC = Path(__file__).parent / "static"
+SEARCH = '<div class="md-search" data-md-component="search" role="dialog"'
+EMPTY_HEADER = re.compile(r"<th( [^>]*)?>\s*</th>")
 OUTSIDE = re.compile(r"\[([^\]]+)\]\((?:\.\./)+(?!docs/)([^)\s]*)\)")
 
 
@@ -39,9 +42,11 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the pages that are made."""
+    """Add the pages that are made, and what the site's own look and script are."""
     for name, make in MADE.items():
         files.append(File.generated(config, name, content=make()))
+    for path in STATIC.iterdir():
+        files.append(File.generated(config, f"assets/{path.name}", abs_src_path=str(path)))
     return files
 
 
@@ -54,3 +59,18 @@ def on_page_markdown(markdown: str, page: Any, config: MkDocsConfig, files: File
         return f"{link[1]} (`{link[2]}`)" if ups > depth else link[0]
 
     return OUTSIDE.sub(plain, markdown)
+
+
+def on_page_content(html: str, page: Any, config: MkDocsConfig, files: Files) -> str:
+    """A cell without words is no header of anything: the corner of a table."""
+    return EMPTY_HEADER.sub(r"<td\1></td>", html)
+
+
+def on_post_page(output: str, page: Any, config: MkDocsConfig) -> str:
+    """The theme's search is a dialog without a name."""
+    return output.replace(SEARCH, f'{SEARCH} aria-label="Search"')
+
+
+def on_post_template(output_content: str, template_name: str, config: MkDocsConfig) -> str:
+    """The page for what is not there has it too."""
+    return output_content.replace(SEARCH, f'{SEARCH} aria-label="Search"')

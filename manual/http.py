@@ -77,7 +77,7 @@ def _operation(method: str, path: str, operation: dict[str, Any]) -> Iterator[st
     yield f"### `{method.upper()} {path}`\n\n**{operation['summary']}**\n\n{operation.get('description', '')}\n\n"
     if parameters := operation.get("parameters"):
         yield table(
-            ["Parameter", "In", "Type", ""],
+            ["Parameter", "In", "Type", "Meaning"],
             [
                 [f"`{each['name']}`", each["in"], _kind(each.get("schema", {})), each.get("description") or ""]
                 for each in parameters
@@ -89,7 +89,7 @@ def _operation(method: str, path: str, operation: dict[str, Any]) -> Iterator[st
     for status, answer in operation["responses"].items():
         description = answer.get("description", "")
         rows.append([status, _content(answer), "" if description.startswith("Request fulfilled") else description])
-    yield table(["Status", "Body", ""], rows)
+    yield table(["Status", "Body", "Meaning"], rows)
 
 
 def _content(holder: dict[str, Any]) -> str:
@@ -102,7 +102,7 @@ def _fields(schema: dict[str, Any]) -> str:
         [f"`{name}`", _kind(kind), "" if name in required else "optional", kind.get("description", "")]
         for name, kind in schema.get("properties", {}).items()
     ]
-    return table(["Field", "Type", "", ""], rows) if rows else ""
+    return table(["Field", "Type", "Presence", "Meaning"], rows) if rows else ""
 
 
 def _kind(schema: dict[str, Any]) -> str:

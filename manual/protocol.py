@@ -27,7 +27,7 @@ def page() -> str:
     for channel in CHANNELS:
         parts.append(f"## `{channel.address}`\n\n**{channel.summary}.** {channel.description}\n\n")
         if channel.query:
-            parts.append(table(["Query", ""], [[f"`{each.name}`", each.description] for each in channel.query]))
+            parts.append(table(["Query", "Meaning"], [[f"`{each.name}`", each.description] for each in channel.query]))
         said = [(each, False) for each in channel.sends] + [(each, True) for each in channel.v1_sends]
         if said:
             parts.append("### " + channel.address + ": the server says\n\n")
@@ -37,9 +37,9 @@ def page() -> str:
             parts.append("### " + channel.address + ": the client says\n\n")
             parts += [_command(command, is_v1=is_v1) for command, is_v1 in taken]
     parts.append("## Close codes\n\n")
-    parts.append(table(["Code", ""], [[f"`{code}`", meaning] for code, meaning in CLOSE_MEANING.items()]))
+    parts.append(table(["Code", "Meaning"], [[f"`{code}`", meaning] for code, meaning in CLOSE_MEANING.items()]))
     parts.append("## Error codes\n\n")
-    parts.append(table(["Code", ""], [[f"`{code}`", meaning] for code, meaning in MEANING.items()]))
+    parts.append(table(["Code", "Meaning"], [[f"`{code}`", meaning] for code, meaning in MEANING.items()]))
     return "".join(parts)
 
 
