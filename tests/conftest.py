@@ -17,18 +17,29 @@ from tests.harness.schemas import checked_client
 from tests.harness.sessions import SECRETS, forget_pools
 
 POSTGRES = pytest.StashKey[SharedPostgres]()
+TIERS = {
+    "thorough": "the short fault, fuzz and soak runs, and every page as it looks, as CI does",
+    "long": "the long fault, fuzz and soak runs, and all of --thorough",
+}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--long` adds the fault, fuzz and soak runs."""
-    parser.addoption("--long", action="store_true", help="run the long fault, fuzz and soak tests too")
+    """What takes long is asked for."""
+    for tier, about in TIERS.items():
+        parser.addoption(f"--{tier}", action="store_true", help=f"add {about}")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the long runs out unless they are asked for; begin with what takes seconds, so that nobody ends with it."""
-    if not config.getoption("--long"):
-        items[:] = [item for item in items if "long" not in item.keywords]
-    items.sort(key=lambda item: not {"early", "long"} & set(item.keywords))
+    """Leave out what takes long and is not asked for; begin with what takes seconds, so that nobody ends with it.
+
+    Somebody who names files or tests has asked for all of them but the `long` ones.
+    """
+    is_whole = config.args_source == pytest.Config.ArgsSource.TESTPATHS
+    left_out = {tier for tier in TIERS if not config.getoption(f"--{tier}")}
+    if config.getoption("--long") or not is_whole:
+        left_out.discard("thorough")
+    items[:] = [item for item in items if not left_out & set(item.keywords)]
+    items.sort(key=lambda item: not {"early", *TIERS} & set(item.keywords))
 
 
 @pytest.hookimpl(trylast=True, specname="pytest_collection_modifyitems")

@@ -9,10 +9,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import httpx
-
 from duologue.operations.admission import UNDER_WAY, Admission, Reason
 from duologue.operations.memory import MIB, available, resident
+from tests.harness.http import plain_client
 from tests.harness.node import ROOT, Node
 from tests.harness.people import log_in
 from tests.harness.raw import upgrade
@@ -189,7 +188,7 @@ async def test_more_handshakes_than_allowed_a_second_are_told_when_to_come_again
 
 
 async def test_a_node_without_memory_refuses_requests_too_but_says_how_it_is(database: str, tmp_path: Path) -> None:
-    async with serving(database, tmp_path, MAX_MEMORY="64") as node, httpx.AsyncClient(base_url=node.url) as http:
+    async with serving(database, tmp_path, MAX_MEMORY="64") as node, plain_client(base_url=node.url) as http:
         async with asyncio.timeout(10):
             while (answer := await http.get("/auth/profile")).status_code != 503:
                 await asyncio.sleep(0.05)

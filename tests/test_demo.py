@@ -71,7 +71,8 @@ async def test_it_fills_a_database_before_the_first_start_and_beside_a_running_s
     assert found.results[0].peer.email == "gita@demo.example"
 
 
-async def test_it_fills_the_database_of_a_server_that_runs(folder):
+async def test_it_fills_the_database_of_a_server_that_runs(lived_in):
+    folder = lived_in
     node = await Node({"DATA_DIR": str(folder / "data")}, folder, measured=False).start()
     try:
         runs = await asyncio.gather(demo(folder), demo(folder))  # at once: one of them writes

@@ -16,6 +16,7 @@ import websockets
 
 from duologue.realtime.drain import drain, plan
 from duologue.realtime.sockets import Sockets
+from tests.harness.http import plain_client
 from tests.harness.node import Node
 from tests.harness.people import Person, Socket, log_in
 
@@ -36,7 +37,7 @@ async def serving(database: str, folder: Path, **environment: str) -> AsyncItera
 
 async def until(node: Node, status: int | None) -> httpx.Response | None:
     """Ask `/readyz` until it says this; `None`: until nobody listens any more."""
-    async with asyncio.timeout(SECONDS), httpx.AsyncClient(base_url=node.url) as http:
+    async with asyncio.timeout(SECONDS), plain_client(base_url=node.url) as http:
         while True:
             try:
                 answer = await http.get("/readyz")

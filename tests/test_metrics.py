@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from duologue.operations.distribution import Distribution
 from duologue.operations.metrics import Metrics, Sources
+from tests.harness.http import plain_client
 from tests.harness.node import Node
 from tests.harness.people import Person
 
@@ -29,7 +29,7 @@ def read(text: str) -> dict[str, float]:
 
 async def scrape(server: Node) -> dict[str, float]:
     """What a server says."""
-    async with httpx.AsyncClient(base_url=server.url) as http:
+    async with plain_client(base_url=server.url) as http:
         answer = await http.get("/metrics")
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/plain")
@@ -67,14 +67,14 @@ async def test_what_happens_is_counted(server: Node, alice: Person, bob: Person,
 async def test_only_whoever_has_the_token_sees_them_and_nobody_if_they_are_off(database: str, tmp_path: Path) -> None:
     node = Node({"DATABASE_URL": database, "DATA_DIR": str(tmp_path / "data"), "METRICS": TOKEN}, tmp_path)
     await node.start()
-    async with httpx.AsyncClient(base_url=node.url) as http:
+    async with plain_client(base_url=node.url) as http:
         for given, status in ((None, 401), (f"{TOKEN}x", 401), ("é" * 20, 401), (TOKEN, 200)):
             headers = {} if given is None else {"Authorization": f"Bearer {given}".encode()}
             assert (await http.get("/metrics", headers=headers)).status_code == status, given  # type: ignore[arg-type]
     await node.stop()
     node.environment = {**node.environment, "METRICS": "off"}
     await node.start()
-    async with httpx.AsyncClient(base_url=node.url) as http:
+    async with plain_client(base_url=node.url) as http:
         assert (await http.get("/metrics")).status_code == 404
     await node.stop()
 

@@ -2,11 +2,11 @@
 
 import asyncio
 
-import httpx
 import pytest
 import pytest_asyncio
 import websockets
 
+from tests.harness.http import plain_client
 from tests.harness.node import Node, free_port
 from tests.harness.schemas import checked_client
 
@@ -323,7 +323,7 @@ async def test_head_is_get_without_its_body(node, path):
 
 async def test_the_mailbox_is_for_development_alone(development, production):
     assert (await ask(development, "GET", "/dev/mailbox.json")).status_code == 200
-    async with httpx.AsyncClient(base_url=production.url) as http:  # what is described is a development server
+    async with plain_client(base_url=production.url) as http:  # what is described is a development server
         for path in ("/dev/mailbox", "/dev/mailbox.json"):
             assert (await http.get(path)).status_code == 404
 

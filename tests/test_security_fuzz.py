@@ -72,7 +72,10 @@ async def signed_in(node, database):
     return person, ("--header", f"Authorization: Bearer {person.token}")
 
 
-@pytest.fixture(params=[4, pytest.param(400, marks=pytest.mark.long)], ids=["short", "long"])
+@pytest.fixture(
+    params=[pytest.param(4, marks=pytest.mark.thorough), pytest.param(400, marks=pytest.mark.long)],
+    ids=["short", "long"],
+)
 def examples(request):
     """Test cases an operation and phase."""
     return request.param

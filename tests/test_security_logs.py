@@ -11,12 +11,12 @@ from email import message_from_bytes, policy
 from urllib.parse import quote, urlsplit
 
 import asyncpg
-import httpx
 import pytest
 import websockets
 
 from duologue.database.embedded import EmbeddedPostgres
 from tests.harness.folder import passable_folder
+from tests.harness.http import plain_client
 from tests.harness.node import Node, free_port
 from tests.harness.people import mailed_code
 from tests.harness.postgres import copy_data, make_data
@@ -82,7 +82,7 @@ class Life:
             self.secrets.tokens(http)
 
         hooks = {"request": [send_cookies], "response": [note]}
-        async with httpx.AsyncClient(base_url=self.node.url, timeout=20, event_hooks=hooks) as http:
+        async with plain_client(base_url=self.node.url, timeout=20, event_hooks=hooks) as http:
             yield http
             self.secrets.tokens(http)
 

@@ -6,10 +6,10 @@ import sysconfig
 import zipfile
 from pathlib import Path
 
-import httpx
 import pytest
 
 from checks.tree import tracked_files
+from tests.harness.http import plain_client
 from tests.harness.node import ADDRESS, clean_environment
 from tests.harness.postgres import make_database
 
@@ -68,7 +68,7 @@ async def test_the_installed_command_migrates_and_serves_from_any_folder(
         try:
             assert server.stdout is not None
             address = next(match[0] for line in server.stdout if (match := ADDRESS.search(line)))
-            async with httpx.AsyncClient(base_url=address) as client:
+            async with plain_client(base_url=address) as client:
                 for page in ("/readyz", "/docs", "/dev/mailbox"):
                     assert (await client.get(page)).status_code == 200
         finally:

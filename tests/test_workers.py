@@ -7,10 +7,10 @@ import socket
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-import httpx
 import pytest
 import pytest_asyncio
 
+from tests.harness.http import plain_client
 from tests.harness.nats import Nats
 from tests.harness.node import Node, free_port
 from tests.harness.people import Person, log_in
@@ -130,7 +130,7 @@ async def test_two_workers_share_a_port_and_a_conversation_and_one_may_be_killed
         await gone(killed)
         # Whoever connects now waits a moment or is served by the other one; nobody is refused.
         for _ in range(20):
-            async with httpx.AsyncClient(base_url=node.url, timeout=20) as http:
+            async with plain_client(base_url=node.url, timeout=20) as http:
                 assert (await http.get("/readyz")).status_code == 200
         await until(lambda: len(workers_of(node)) == 2)
         os.kill(first_nats[0], signal.SIGKILL)
@@ -170,7 +170,7 @@ async def test_workers_and_the_embedded_postgresql_start_and_stop_together(folde
     node = Node({"DATA_DIR": str(folder / "data")}, folder)
     await node.start("--workers", "2")
     assert len(workers_of(node)) == 2
-    async with httpx.AsyncClient(base_url=node.url) as http:
+    async with plain_client(base_url=node.url) as http:
         assert (await http.get("/readyz")).json() == {"status": "ok"}
     everybody = list(children(node.pid))
     assert await node.stop(seconds=30) == 0

@@ -71,7 +71,9 @@ class Model:
         return self.generation
 
 
-@pytest.mark.parametrize("examples", [8, pytest.param(100, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "examples", [pytest.param(8, marks=pytest.mark.thorough), pytest.param(100, marks=pytest.mark.long)]
+)
 async def test_a_session_keeps_its_promises_in_any_order(examples, auth_database):
     async with sign_in_server(auth_database, rate_limits=0) as site:
         loop = asyncio.get_running_loop()

@@ -83,6 +83,7 @@ async def test_only_a_right_password_learns_that_the_address_is_not_confirmed(si
 
 
 @pytest.mark.early
+@pytest.mark.thorough
 async def test_timings_do_not_tell_known_unknown_and_pending_addresses_apart(auth_database):
     bodies = {
         "/auth/login": {"password": "wrong password"},

@@ -96,6 +96,7 @@ async def test_two_talk_over_a_link_that_is_cut_in_every_phase(server, alice, bo
     assert cuts >= CUTS
 
 
+@pytest.mark.thorough
 async def test_two_thousand_messages_each_way_over_a_link_that_is_cut_every_300_ms(server, alice, bob):
     cuts = await talk_over_a_bad_link(
         server, alice, bob, total=2_000, planner=lambda rng: Plan(0.3, reset=rng.random() < 0.5), seconds=120
@@ -136,7 +137,9 @@ async def some(stream, *kinds):
 
 
 async def test_a_server_that_restarts_is_come_back_to_and_nothing_is_lost(database, folder):
-    node = Node({"DATABASE_URL": database, "RATE_LIMITS": "off", "DATA_DIR": str(folder / "data")}, folder)
+    node = Node(
+        {"DATABASE_URL": database, "RATE_LIMITS": "off", "DATA_DIR": str(folder / "data")}, folder, measured=False
+    )
     await node.start()
     people = [await log_in(node.url, database) for _ in range(2)]
     room = await people[0].open_room(people[1])
@@ -207,7 +210,7 @@ async def poisoned(server, file, alice, bob, room):
 
 
 async def test_a_server_that_limits_gets_every_message_in_order(database, client_of, tmp_path):
-    node = Node({"DATABASE_URL": database, "RATE_LIMITS": "on", "DATA_DIR": str(tmp_path)}, tmp_path)
+    node = Node({"DATABASE_URL": database, "RATE_LIMITS": "on", "DATA_DIR": str(tmp_path)}, tmp_path, measured=False)
     await node.start()
     alice, bob = [await log_in(node.url, database) for _ in range(2)]
     duologue = await client_of(alice)

@@ -1,8 +1,8 @@
 """Limits count the tries at all nodes together."""
 
-import httpx
 import pytest
 
+from tests.harness.http import plain_client
 from tests.harness.people import unused_address
 
 pytestmark = [pytest.mark.early, pytest.mark.xdist_group("cluster")]
@@ -13,7 +13,7 @@ async def test_tries_at_several_nodes_count_together(cluster):
     body = {"email": unused_address(), "password": "not the right one"}
     answers = []
     for number in range(6):
-        async with httpx.AsyncClient(base_url=nodes[number % 2].url, timeout=20) as http:
+        async with plain_client(base_url=nodes[number % 2].url, timeout=20) as http:
             answers.append((await http.post("/auth/login", json=body)).status_code)
     # Five wrong passwords are free; the sixth try waits, at whichever node.
     assert answers == [401] * 5 + [429]

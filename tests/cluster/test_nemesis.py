@@ -14,6 +14,7 @@ from tests.cluster.checker import History, Revoked, judge
 from tests.cluster.crowd import Pair, make_pairs, read_logs
 from tests.cluster.nemesis import KINDS, Nemesis, Victims
 from tests.harness.folder import passable_folder
+from tests.harness.http import plain_client
 from tests.harness.people import LATE_SECONDS
 from tests.harness.postgres import copy_data, make_data
 
@@ -96,7 +97,7 @@ class Run:
         at = 0.0
         while not at:
             try:
-                async with httpx.AsyncClient(base_url=self.rng.choice(self.victims.nodes).url, timeout=4) as http:
+                async with plain_client(base_url=self.rng.choice(self.victims.nodes).url, timeout=4) as http:
                     answer = await http.post("/auth/logout", headers={"Authorization": f"Bearer {token}"})
                 if answer.status_code == 200:
                     at = time.monotonic()
@@ -163,6 +164,7 @@ async def run(shared: Path, folder: Path, nodes: int, rooms: int, faults) -> Run
         return run
 
 
+@pytest.mark.thorough
 async def test_a_short_nemesis_breaks_no_promise(shared_folder):
     async def faults(nemesis: Nemesis, run: Run) -> None:
         talking = asyncio.create_task(run.talk(8.0))

@@ -5,10 +5,10 @@ import os
 import signal
 from contextlib import asynccontextmanager
 
-import httpx
 import pytest
 import websockets
 
+from tests.harness.http import plain_client
 from tests.harness.joining import edit, joined, send
 from tests.harness.people import LATE_SECONDS, SECONDS, Person, Socket
 
@@ -135,7 +135,7 @@ async def test_a_revocation_closes_sockets_on_every_node_within_a_second(cluster
         assert [await ended(socket, LATE_SECONDS) for socket in (here, elsewhere, users)] == [4010] * 3
     async with websockets.connect(f"{cluster.second.ws_url}/rooms?token={token}") as socket:
         assert await ended(Socket(socket), 5.0) in (4002, 4010)
-    async with httpx.AsyncClient(base_url=cluster.second.url) as http:
+    async with plain_client(base_url=cluster.second.url) as http:
         assert (await http.get("/auth/profile", headers={"Authorization": f"Bearer {token}"})).status_code == 401
 
 

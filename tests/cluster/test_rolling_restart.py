@@ -13,7 +13,9 @@ SECONDS = 180.0
 
 
 @pytest.mark.parametrize(
-    ("couples", "messages"), [(4, 10), pytest.param(40, 200, marks=pytest.mark.long)], ids=["short", "long"]
+    ("couples", "messages"),
+    [pytest.param(4, 10, marks=pytest.mark.thorough), pytest.param(40, 200, marks=pytest.mark.long)],
+    ids=["short", "long"],
 )
 async def test_three_nodes_are_restarted_under_load_and_nothing_is_lost(
     cluster: Cluster, couples: int, messages: int

@@ -14,6 +14,7 @@ import websockets
 
 from tests.deploy.conftest import Site
 from tests.deploy.proxies import DEPLOY, NODES, PROXIES, Caddy, HAProxy, Nginx, Proxy
+from tests.harness.http import plain_client
 from tests.harness.people import PASSWORD, SECONDS, V1, Person, Socket, arrive
 
 pytestmark = pytest.mark.xdist_group("deploy")
@@ -37,7 +38,7 @@ async def visitor(
     """A client of the proxy, signed in as that person."""
     transport = httpx.AsyncHTTPTransport(verify=proxy.tls(), local_address=address)
     headers = {"Authorization": f"Bearer {person.token}"} if person else {}
-    async with httpx.AsyncClient(transport=transport, base_url=proxy.url, headers=headers, timeout=3 * SECONDS) as http:
+    async with plain_client(transport=transport, base_url=proxy.url, headers=headers, timeout=3 * SECONDS) as http:
         yield http
 
 
@@ -211,6 +212,7 @@ class Caller:
                 self.failures.append(f"{self.name}: no socket: {error!r}")
 
 
+@pytest.mark.thorough
 async def test_one_node_after_the_other_is_restarted_and_not_one_request_fails(site: Site) -> None:
     """The rolling update of docs/operations.md, behind all three proxies at once."""
     people = [await arrive(site.nodes[0].url, site.dsn) for _ in range(4)]
@@ -223,7 +225,7 @@ async def test_one_node_after_the_other_is_restarted_and_not_one_request_fails(s
     for node in site.nodes:
         assert await node.stop(seconds=30) == 0
         await node.start()
-        async with httpx.AsyncClient(base_url=node.url) as http:
+        async with plain_client(base_url=node.url) as http:
             while (await http.get("/readyz")).status_code != 200:
                 await asyncio.sleep(0.05)
         # The balancers have to see that it is back before the next one goes: as the page says.
@@ -251,7 +253,7 @@ async def test_one_node_after_the_other_is_restarted_and_not_one_request_fails(s
 
 async def back(site: Site, node: Any) -> None:
     """Wait until every proxy sends that node something again: a request that only it can have counted."""
-    async with httpx.AsyncClient(base_url=node.url) as http:
+    async with plain_client(base_url=node.url) as http:
 
         async def served() -> float:
             text = (await http.get("/metrics")).text

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import itertools
+import operator
 import random
 import socket
 import struct
@@ -65,6 +67,17 @@ def every_phase(low: float, high: float) -> Planner:
         if kind < 0.80:
             return Plan(seconds, stall=seconds / 2, reset=reset)
         return Plan(seconds, reset=reset)
+
+    return plan
+
+
+def later_each_time(low: float, high: float, growth: float) -> Planner:
+    """The same, but each connection lives longer than the one before: who comes back gets through, however slowly."""
+    scale = itertools.accumulate(itertools.repeat(growth), operator.mul, initial=1.0)
+
+    def plan(rng: random.Random) -> Plan:
+        factor = next(scale)
+        return every_phase(low * factor, high * factor)(rng)
 
     return plan
 

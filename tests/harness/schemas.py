@@ -22,6 +22,7 @@ from duologue.presence.routes import router as directory_router
 from duologue.web.docs import openapi_config
 from duologue.wire.asyncapi import asyncapi_document
 from duologue.wire.errors import ErrorBody
+from tests.harness.http import plain_client
 
 Json = dict[str, Any]
 Validators = dict[str | None, jsonschema_rs.Validator]
@@ -179,4 +180,4 @@ async def _on_answer(answer: httpx.Response) -> None:
 
 def checked_client(base_url: str, **options: Any) -> httpx.AsyncClient:
     """A client that believes no answer it has not looked up."""
-    return httpx.AsyncClient(base_url=base_url, event_hooks={"response": [_on_answer]}, **options)
+    return plain_client(base_url=base_url, event_hooks={"response": [_on_answer]}, **options)

@@ -87,6 +87,7 @@ async def agrees(device, person, room, count):
     assert await device.run("room.pending") == []
 
 
+@pytest.mark.thorough
 async def test_three_devices_agree_in_the_end(runtimes, server, alice, bob, room):
     await converge(runtimes, server, alice, bob, room, count=80, seed=1, seconds=60)
 

@@ -71,6 +71,7 @@ async def converse(runtimes, server, alice, bob, room, *, count, seconds, cut_af
 RACE = "await Promise.race([talked, new Promise((go) => setTimeout(go, 5_000, null))])"
 
 
+@pytest.mark.thorough
 async def test_a_short_conversation_over_a_link_that_is_cut_at_once(runtimes, server, alice, bob, room):
     await converse(runtimes, server, alice, bob, room, count=150, seconds=60, cut_after=0.3)
 

@@ -15,8 +15,8 @@ from tests.js_client.pretender import ME, ROOM, message, pretender, sign_in
 
 pytestmark = pytest.mark.xdist_group("js-client")
 
-SPEED = 40
-"""Of time in Node: 35 s of silence are 0.9 s."""
+SPEED = 12
+"""Of time in Node: 35 s of silence are 3 s."""
 
 
 @pytest.fixture

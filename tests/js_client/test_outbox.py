@@ -14,10 +14,12 @@ pytestmark = pytest.mark.xdist_group("js-client")
 SAY = "for (let number = {first}; number < {last}; number += 1) room.send('m' + number)"
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def frail(database, tmp_path):
-    """A server of the test's own, to stop and start, which limits."""
-    server = Server({"DATABASE_URL": database, "RATE_LIMITS": "on", "DATA_DIR": str(tmp_path / "data")}, tmp_path)
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def frail(database, tmp_path_factory):
+    """A server of these tests' own, to stop and start, which limits."""
+    folder = tmp_path_factory.mktemp("frail")
+    settings = {"DATABASE_URL": database, "RATE_LIMITS": "on", "DATA_DIR": str(folder / "data")}
+    server = Server(settings, folder, measured=False)
     await server.start()
     yield server
     await server.stop()

@@ -3,12 +3,12 @@
 import json
 import zipfile
 
-import httpx
 import pytest
 from hatchling.builders.wheel import WheelBuilder
 
 from duologue import __version__
 from tests.clients.tools import MODULES, node_program, output_of, program
+from tests.harness.http import plain_client
 from tests.harness.node import ROOT
 
 pytestmark = pytest.mark.xdist_group("js-client")
@@ -17,7 +17,7 @@ CLIENT = ROOT / "clients" / "js"
 
 
 async def test_the_server_has_the_module_for_every_page(server):
-    async with httpx.AsyncClient(base_url=server.url) as http:
+    async with plain_client(base_url=server.url) as http:
         answer = await http.get("/client/duologue.js")
         assert answer.status_code == 200
         assert answer.headers["content-type"] == "text/javascript; charset=utf-8"

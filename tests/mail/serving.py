@@ -20,6 +20,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.harness.http import plain_client
+
 
 @asynccontextmanager
 async def http_client(app: Any) -> AsyncIterator[httpx.AsyncClient]:
@@ -36,7 +38,7 @@ async def http_client(app: Any) -> AsyncIterator[httpx.AsyncClient]:
     running = asyncio.create_task(server.serve())
     await up.wait()
     port = server.servers[0].sockets[0].getsockname()[1]
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+    async with plain_client(base_url=f"http://127.0.0.1:{port}") as client:
         yield client
     server.should_exit = True
     await running

@@ -6,7 +6,7 @@ import pytest
 
 from tests.autobahn import run
 
-pytestmark = pytest.mark.early
+pytestmark = [pytest.mark.early, pytest.mark.thorough]
 
 
 async def test_every_case_of_sections_1_to_7_and_10_is_ok(capsys):

@@ -203,18 +203,21 @@ async def check_handshake(talk, target, headers, key, version, method):
         writer.transport.abort()
 
 
+@pytest.mark.thorough
 @QUICK
 @given(route=st.sampled_from(ROUTES), stream=STREAMS)
 async def test_any_bytes(talk, route, stream):
     await check_stream(talk, route, stream)
 
 
+@pytest.mark.thorough
 @QUICK
 @given(route=st.sampled_from(ROUTES), commands=st.lists(COMMANDS, max_size=12))
 async def test_any_commands_leave_the_socket_open(talk, route, commands):
     await check_commands(talk, route, commands)
 
 
+@pytest.mark.thorough
 @QUICK
 @given(TARGETS, HEADERS, KEYS, VERSIONS, METHODS)
 async def test_any_handshake_is_answered(talk, target, headers, key, version, method):

@@ -100,6 +100,7 @@ async def soak(server, alice, room, *, warm_up, count):
     assert after.memory - before.memory < GROWTH
 
 
+@pytest.mark.thorough
 async def test_three_thousand_sockets_leave_nothing_behind(server, alice, bob, room):
     await soak(server, alice, room, warm_up=1_000, count=3_000)
 

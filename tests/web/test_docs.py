@@ -34,6 +34,7 @@ async def executed(request: Locator, status: int) -> None:
     await expect(request.locator(".live-responses-table .response-col_status").last).to_contain_text(str(status))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("look", LOOKS)
 async def test_axe_finds_nothing_wrong_in_whatever_is_opened(new_visitor, axe, alice: Person, look):
     visitor: Visitor = await new_visitor(viewport=LOOKS[look])

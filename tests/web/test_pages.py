@@ -2,13 +2,13 @@
 
 import re
 
-import httpx
 import pytest
 import pytest_asyncio
 from playwright.async_api import Response, expect
 
 from duologue.mail.render import KINDS, render
 from tests.clients.tools import MODULES, node_program, output_of
+from tests.harness.http import plain_client
 from tests.harness.node import ROOT, Node
 from tests.harness.people import PASSWORD, Person, unused_address
 from tests.mail.test_render import everything
@@ -57,6 +57,7 @@ OWN_PAGES = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("look", LOOKS)
 async def test_axe_finds_nothing_wrong_before_signing_in(new_visitor, axe, look):
     visitor: Visitor = await new_visitor(viewport=LOOKS[look])
@@ -70,6 +71,7 @@ async def test_axe_finds_nothing_wrong_before_signing_in(new_visitor, axe, look)
     assert "\n".join(against) == ""
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("look", LOOKS)
 async def test_axe_finds_nothing_wrong_with_the_mailbox_and_what_is_in_it(new_visitor, axe, look):
     visitor: Visitor = await new_visitor(viewport=LOOKS[look])
@@ -88,6 +90,7 @@ async def test_axe_finds_nothing_wrong_with_the_mailbox_and_what_is_in_it(new_vi
     assert "\n".join(against) == ""
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("look", LOOKS)
 async def test_axe_finds_nothing_wrong_when_signed_in(new_visitor, axe, alice, bob, lively, look):
     visitor: Visitor = await new_visitor(alice, viewport=LOOKS[look])
@@ -160,7 +163,7 @@ async def test_the_scripts_of_the_first_page_stay_within_their_budget(new_visito
     paint = await page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
     scripts = [answer for answer in answers if answer.request.resource_type == "script"]
     assert scripts
-    async with httpx.AsyncClient(headers={"Accept-Encoding": "gzip"}) as http:
+    async with plain_client(headers={"Accept-Encoding": "gzip"}) as http:
         weights = {}
         for url in {answer.url for answer in scripts}:
             async with http.stream("GET", url) as answer:
@@ -171,7 +174,7 @@ async def test_the_scripts_of_the_first_page_stay_within_their_budget(new_visito
 
 
 async def test_the_page_and_its_files_say_how_long_they_may_be_kept(server: Node):
-    async with httpx.AsyncClient(base_url=server.url, headers={"Accept-Encoding": "gzip"}) as http:
+    async with plain_client(base_url=server.url, headers={"Accept-Encoding": "gzip"}) as http:
         page = await http.get("/")
         assert page.headers["cache-control"] == "no-cache"
         known = {"If-None-Match": page.headers["etag"]}
@@ -200,7 +203,7 @@ async def test_the_page_and_its_files_say_how_long_they_may_be_kept(server: Node
 
 async def test_the_policy_of_the_page_lets_no_foreign_and_no_inline_script_run(new_visitor, server: Node):
     visitor: Visitor = await new_visitor()
-    async with httpx.AsyncClient(base_url=server.url) as http:
+    async with plain_client(base_url=server.url) as http:
         page = await http.get("/")
     policy = dict(part.strip().partition(" ")[::2] for part in page.headers["content-security-policy"].split(";"))
     assert policy["default-src"] == "'none'"

@@ -2,10 +2,10 @@
 
 import re
 
-import httpx
 import pytest
 from playwright.async_api import Locator, expect
 
+from tests.harness.http import plain_client
 from tests.harness.node import Node, free_port
 from tests.web.visitor import Visitor
 
@@ -101,7 +101,7 @@ async def test_somebody_who_is_signed_in_is_led_to_the_other_name_of_the_machine
 
 
 async def test_a_guests_token_is_renewed_and_nobody_elses(server: Node, alice):
-    async with httpx.AsyncClient(base_url=server.url) as http:
+    async with plain_client(base_url=server.url) as http:
         guest = (await http.post("/dev/guests", json={"name": "ada"})).json()
         renewed = await http.post("/dev/guests/token", json={"token": guest["token"], "seconds": 60})
         assert renewed.status_code == 200
@@ -133,7 +133,7 @@ async def test_in_production_there_is_no_playground_and_no_guest(database, tmp_p
     )
     await node.start()
     try:
-        async with httpx.AsyncClient(base_url=node.url) as http:
+        async with plain_client(base_url=node.url) as http:
             assert (await http.get("/playground")).status_code == 404
             assert (await http.post("/dev/guests", json={"name": "ada"})).status_code == 404
             assert (await http.post("/dev/guests/token", json={"token": "x", "seconds": 1})).status_code == 404
