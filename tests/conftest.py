@@ -18,7 +18,7 @@ from tests.harness.sessions import SECRETS, forget_pools
 
 POSTGRES = pytest.StashKey[SharedPostgres]()
 TIERS = {
-    "thorough": "the short fault, fuzz and soak runs, and every page as it looks, as CI does",
+    "thorough": "the short fault, fuzz and soak runs, the proxies, and every page as it looks, as CI does",
     "long": "the long fault, fuzz and soak runs, and all of --thorough",
 }
 

@@ -263,7 +263,7 @@ async def failing_database(life, http, email):
         await http.get("/auth/sessions")
 
 
-@pytest.mark.parametrize("environment", ["production", "development"])
+@pytest.mark.parametrize("environment", ["production", pytest.param("development", marks=pytest.mark.thorough)])
 async def test_no_log_of_a_whole_life_holds_a_secret(environment, shared_folder):
     with passable_folder() as folder:
         copy_data(make_data(shared_folder), folder / "postgres")

@@ -17,7 +17,7 @@ from tests.deploy.proxies import DEPLOY, NODES, PROXIES, Caddy, HAProxy, Nginx, 
 from tests.harness.http import plain_client
 from tests.harness.people import PASSWORD, SECONDS, V1, Person, Socket, arrive
 
-pytestmark = pytest.mark.xdist_group("deploy")
+pytestmark = [pytest.mark.xdist_group("deploy"), pytest.mark.thorough]
 
 LAST = "That was all."
 PING_SECONDS, PONG_SECONDS = 25, 10
@@ -212,7 +212,6 @@ class Caller:
                 self.failures.append(f"{self.name}: no socket: {error!r}")
 
 
-@pytest.mark.thorough
 async def test_one_node_after_the_other_is_restarted_and_not_one_request_fails(site: Site) -> None:
     """The rolling update of docs/operations.md, behind all three proxies at once."""
     people = [await arrive(site.nodes[0].url, site.dsn) for _ in range(4)]

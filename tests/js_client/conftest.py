@@ -54,9 +54,9 @@ async def node(processes: list[Node]) -> AsyncIterator[Node]:
     processes.append(node)
 
 
-@pytest.fixture(params=["node", "chromium"])
+@pytest.fixture(params=["node", pytest.param("chromium", marks=pytest.mark.thorough)])
 def where(request: pytest.FixtureRequest) -> str:
-    """Once in each."""
+    """Once in each; the web client is the same code in Chromium."""
     return request.param
 
 

@@ -47,10 +47,10 @@ async def dsn(postgres_dsn, worker_id):
     return await migrated_database(postgres_dsn, f"js_session_{worker_id}")
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def site(dsn, tmp_path):
-    """A server whose clock stands still until it is moved."""
-    environ = {"DATABASE_URL": dsn, "DATA_DIR": str(tmp_path), "RATE_LIMITS": "off"}
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def site(dsn, tmp_path_factory):
+    """A server whose clock stands still until it is moved: forward, so that each test finds a present of its own."""
+    environ = {"DATABASE_URL": dsn, "DATA_DIR": str(tmp_path_factory.mktemp("site")), "RATE_LIMITS": "off"}
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
     pool = await open_pool(dsn)
