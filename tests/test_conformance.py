@@ -40,6 +40,7 @@ async def test_the_whole_contract_holds(server):
 
 
 @pytest.mark.early
+@pytest.mark.thorough
 async def test_accounts_may_be_named_instead_of_made(server, alice, bob):
     accounts = [part for each in (alice, bob) for part in ("--user", each.email, "--password", PASSWORD)]
     status, output = await conformance(server.url, *accounts)

@@ -90,6 +90,7 @@ async def test_it_recovers_when_both_were_killed(folder: Path):
         assert await add_row(postgres.dsn()) == 2
 
 
+@pytest.mark.thorough
 async def test_an_orphan_on_the_same_data_is_stopped(folder: Path):
     async with running(folder / "data") as postgres:
         data, socket, argv = postgres.data, postgres.data.parent / "socket", find_binaries().postgres
@@ -108,6 +109,7 @@ async def test_an_orphan_on_the_same_data_is_stopped(folder: Path):
     orphan.stderr.close()
 
 
+@pytest.mark.thorough
 async def test_a_stale_pid_file_whose_pid_is_someone_elses_now_does_not_stop_the_start(folder: Path):
     async with running(folder / "data") as postgres:
         data = postgres.data
@@ -126,6 +128,7 @@ async def test_a_stale_pid_file_whose_pid_is_someone_elses_now_does_not_stop_the
     innocent.communicate(b"\n")
 
 
+@pytest.mark.thorough
 async def test_what_a_start_killed_half_way_left_is_swept_away(folder: Path):
     left = folder / "data/postgres/data.dead.new"
     left.mkdir(parents=True)
@@ -137,6 +140,7 @@ async def test_what_a_start_killed_half_way_left_is_swept_away(folder: Path):
     assert not left.exists()
 
 
+@pytest.mark.thorough
 async def test_a_start_killed_while_it_makes_the_data_leaves_nothing_half(folder: Path):
     programs = folder / "bin"
     programs.mkdir(mode=0o755)
@@ -160,6 +164,7 @@ async def test_a_start_killed_while_it_makes_the_data_leaves_nothing_half(folder
     assert [path.name for path in (folder / "data/postgres").glob("data*")] == ["data"]
 
 
+@pytest.mark.thorough
 async def test_a_start_cancelled_while_it_makes_the_data_leaves_nothing_behind(folder: Path):
     postgres = EmbeddedPostgres(folder / "data")
     starting = asyncio.create_task(postgres.start())
@@ -173,6 +178,7 @@ async def test_a_start_cancelled_while_it_makes_the_data_leaves_nothing_behind(f
         assert again.first_start
 
 
+@pytest.mark.thorough
 async def test_data_of_another_major_version_is_refused_in_one_line(folder: Path):
     async with running(folder / "data") as postgres:
         version_file = postgres.data / "PG_VERSION"
@@ -199,6 +205,7 @@ async def test_a_second_server_on_the_same_data_is_told_who_has_it(folder: Path)
         assert await query(postgres.dsn(), "SELECT 1") == 1
 
 
+@pytest.mark.thorough
 async def test_a_path_too_long_for_a_socket_does_not_matter(folder: Path):
     async with running(folder / ("long" * 30) / "data") as postgres:
         assert await add_row(postgres.dsn()) == 1
@@ -222,6 +229,7 @@ async def test_in_a_folder_that_only_its_owner_may_enter_root_keeps_the_data_els
     assert closed.stat().st_mode & 0o777 == 0o700
 
 
+@pytest.mark.thorough
 async def test_data_that_was_left_elsewhere_and_is_gone_is_not_silently_begun_anew(folder: Path):
     (folder / "data").mkdir()
     (folder / "data/postgres.at").write_text(f"{folder}/gone\n")
@@ -229,6 +237,7 @@ async def test_data_that_was_left_elsewhere_and_is_gone_is_not_silently_begun_an
         await EmbeddedPostgres(folder / "data", system_dir=folder / "system").start()
 
 
+@pytest.mark.thorough
 async def test_binaries_in_a_closed_folder_are_copied_to_where_everyone_may_run_them(folder: Path):
     site = copy_of_the_wheel(folder / "closed")
     (folder / "closed").chmod(0o700)

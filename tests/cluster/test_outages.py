@@ -82,7 +82,7 @@ async def until_heard(couple) -> None:
                 quick = asyncio.get_running_loop().time() - begun < 0.2
 
 
-@pytest.mark.parametrize("outage", [no_nats, cut_off])
+@pytest.mark.parametrize("outage", [no_nats, pytest.param(cut_off, marks=pytest.mark.thorough)])
 async def test_messages_edits_and_marks_arrive_while_nats_is_away_and_after(cluster, couple, outage):
     async with (
         joined(couple.there, couple.room) as there,
@@ -108,7 +108,7 @@ async def test_messages_edits_and_marks_arrive_while_nats_is_away_and_after(clus
     await until_heard(couple)
 
 
-@pytest.mark.parametrize("outage", [no_nats, cut_off])
+@pytest.mark.parametrize("outage", [no_nats, pytest.param(cut_off, marks=pytest.mark.thorough)])
 async def test_a_block_holds_within_two_polls_while_nats_is_away(cluster, couple, outage):
     async with couple.there.socket(f"/room/{couple.room}") as there, outage(cluster):
         assert (await couple.here.http.post(f"/users/{couple.there.id}/block")).status_code < 300
@@ -139,7 +139,7 @@ async def test_a_revocation_closes_sockets_on_every_node_within_a_second(cluster
         assert (await http.get("/auth/profile", headers={"Authorization": f"Bearer {token}"})).status_code == 401
 
 
-@pytest.mark.parametrize("outage", [no_nats, cut_off])
+@pytest.mark.parametrize("outage", [no_nats, pytest.param(cut_off, marks=pytest.mark.thorough)])
 async def test_a_revocation_reaches_other_nodes_by_the_sweep_while_nats_is_away(cluster, couple, outage):
     async with couple.at(cluster.second).socket("/users") as elsewhere, outage(cluster):
         await revoke(couple.here)

@@ -9,7 +9,7 @@ from tests.harness.people import PASSWORD, Person
 from tests.web.looks import LOOKS, looked_at
 from tests.web.visitor import Visitor
 
-pytestmark = pytest.mark.xdist_group("web-pages")
+pytestmark = [pytest.mark.xdist_group("web-pages"), pytest.mark.thorough]
 
 TOO_WIDE = """() => [...document.querySelectorAll("#docs *")]
     .filter((each) => each.getBoundingClientRect().right > document.documentElement.clientWidth)
@@ -34,7 +34,6 @@ async def executed(request: Locator, status: int) -> None:
     await expect(request.locator(".live-responses-table .response-col_status").last).to_contain_text(str(status))
 
 
-@pytest.mark.thorough
 @pytest.mark.parametrize("look", LOOKS)
 async def test_axe_finds_nothing_wrong_in_whatever_is_opened(new_visitor, axe, alice: Person, look):
     visitor: Visitor = await new_visitor(viewport=LOOKS[look])

@@ -81,6 +81,7 @@ async def test_an_expired_token_is_refused_and_the_next_one_is_taken(new_visitor
     await expect(talk(ben)).to_contain_text("Back again")
 
 
+@pytest.mark.thorough
 async def test_a_slow_reader_is_let_go_and_the_room_does_not_notice(new_visitor):
     _, ada, ben = await opened(new_visitor)
     await ben.get_by_role("button", name="Slow reader").click()
