@@ -51,6 +51,7 @@ export function Timeline(props) {
   const scroller = useRef(/** @type {HTMLElement | null} */ (null));
   const heights = useRef(/** @type {Map<number, number>} */ (new Map()));
   const anchor = useRef(/** @type {{seq: string, top: number} | null} */ (null));
+  const rest = useRef(0); // of a pixel, which a scroller does not move by: else it would add up with each message
   const [range, setRange] = useState([0, Number.POSITIVE_INFINITY]); // slices drawn, counted from the end
   const [away, setAway] = useState(false);
 
@@ -116,9 +117,12 @@ export function Timeline(props) {
     }
     // Something came in below while one reads above: what is read stays where it is.
     if (anchor.current) {
-      const same = box.querySelector(`[data-seq="${anchor.current.seq}"]`);
-      const moved = same ? same.getBoundingClientRect().top - anchor.current.top : 0;
-      if (Math.abs(moved) > 1) box.scrollTop += moved;
+      const { seq, top } = anchor.current;
+      const same = box.querySelector(`[data-seq="${seq}"]`);
+      const moved = () => (same ? same.getBoundingClientRect().top - top + rest.current : 0);
+      if (Math.abs(moved()) >= 1) box.scrollTop += moved();
+      const left = moved();
+      rest.current = Math.abs(left) < 1 ? left : 0; // more than that: there was nowhere to scroll to
       anchor.current = null;
     }
     look();
