@@ -26,8 +26,8 @@ from duologue.client import (
 from duologue.config import load_settings
 from duologue.database.pool import open_pool
 from tests.auth.serving import Clock
-from tests.client.hearing import contents, heard, phase
-from tests.harness.fault_proxy import FaultProxy, Plan, every_phase
+from tests.client.hearing import SECONDS, contents, heard, phase
+from tests.harness.fault_proxy import FaultProxy, Plan, every_phase, no_fault
 from tests.harness.joining import delete, edit, send
 from tests.harness.node import Node, free_port
 from tests.harness.people import PASSWORD, log_in
@@ -104,31 +104,33 @@ async def test_two_thousand_messages_each_way_over_a_link_that_is_cut_every_300_
     assert cuts >= CUTS
 
 
-async def test_what_was_edited_and_deleted_meanwhile_is_told_after_the_link_is_back(client_of, server, alice, bob):
-    duologue = await client_of(bob)
+async def test_what_was_edited_and_deleted_meanwhile_is_told_after_the_link_is_back(server, alice, bob):
     room = await alice.open_room(bob)
     one, two, _ = [await send(alice, room, text) for text in ("one", "two", "three")]
-    conversation = await duologue.conversation(room, after=0)
-    stream = conversation.events()
-    assert await contents(stream, 3) == ["one", "two", "three"]
-    await heard(stream, Resumed)
-    duologue._link.cut()
-    await phase(duologue, Phase.OFFLINE)
-    await edit(alice, room, one["id"], "ONE")
-    await delete(alice, room, two["id"])
-    await send(alice, room, "four")
-    events = {type(event): event.data for event in await some(stream, MessageEdited, MessageDeleted, NewMessage)}
-    assert events[MessageEdited].content == "ONE"
-    assert events[MessageDeleted].id == two["id"]
-    assert events[NewMessage].content == "four"
-    assert [each.content for each in conversation.messages] == ["ONE", "", "three", "four"]
-    assert (await heard(stream, Resumed)).data.complete
+    async with FaultProxy(server.port, no_fault) as proxy, Duologue(f"http://127.0.0.1:{proxy.port}") as duologue:
+        await duologue.sign_in(bob.email, PASSWORD)
+        conversation = await duologue.conversation(room, after=0)
+        stream = conversation.events()
+        assert await contents(stream, 3) == ["one", "two", "three"]
+        await heard(stream, Resumed)
+        proxy.cut()
+        await phase(duologue, Phase.OFFLINE)
+        await edit(alice, room, one["id"], "ONE")
+        await delete(alice, room, two["id"])
+        await send(alice, room, "four")
+        proxy.mend()
+        events = {type(event): event.data for event in await some(stream, MessageEdited, MessageDeleted, NewMessage)}
+        assert events[MessageEdited].content == "ONE"
+        assert events[MessageDeleted].id == two["id"]
+        assert events[NewMessage].content == "four"
+        assert [each.content for each in conversation.messages] == ["ONE", "", "three", "four"]
+        assert (await heard(stream, Resumed)).data.complete
 
 
 async def some(stream, *kinds):
     """One event of each type."""
     found = {}
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(SECONDS):
         while len(found) < len(kinds):
             event = await anext(stream)
             if isinstance(event, kinds):

@@ -60,7 +60,8 @@ class Terminal:
 
     @property
     def rooms(self):
-        return [str(option.prompt) for option in self.app.screen.query_one("#rooms", OptionList).options]
+        lists = self.app.screen.query("#rooms").results(OptionList)  # none while the screen is being made
+        return [str(option.prompt) for each in lists for option in each.options]
 
     async def sees(self, text):
         await self.until(lambda: text in self.lines, f"{text!r} is shown")

@@ -93,6 +93,8 @@ class TalkScreen(Screen[str]):
         """Listen."""
         for kind in (LinkState, RoomsList, RoomUpdate, Presence):
             self._offs.append(self._duologue.on(kind, lambda event: self.post_message(Told(event))))
+        if not self.query("#log"):
+            return  # an app that is closed this very moment mounts a screen without what is on it
         self.query_one("#log", VerticalScroll).anchor()
         self.set_interval(1.0, self._show_state)
         self.query_one("#rooms").focus()
