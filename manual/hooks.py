@@ -67,10 +67,15 @@ def on_page_content(html: str, page: Any, config: MkDocsConfig, files: Files) ->
 
 
 def on_post_page(output: str, page: Any, config: MkDocsConfig) -> str:
-    """The theme's search is a dialog without a name."""
-    return output.replace(SEARCH, f'{SEARCH} aria-label="Search"')
+    """Mend the theme."""
+    return _with_named_search(output)
 
 
 def on_post_template(output_content: str, template_name: str, config: MkDocsConfig) -> str:
-    """The page for what is not there has it too."""
-    return output_content.replace(SEARCH, f'{SEARCH} aria-label="Search"')
+    """The same for the page of what is not there."""
+    return _with_named_search(output_content)
+
+
+def _with_named_search(html: str) -> str:
+    """The theme's search is a dialog without a name."""
+    return html.replace(SEARCH, f'{SEARCH} aria-label="Search"')

@@ -5,8 +5,8 @@ const finished = new WeakSet();
 /** A table that scrolls takes the focus, so that the arrow keys scroll it (WCAG 2.2, 2.1.1). */
 const sizes = new ResizeObserver((entries) => {
     for (const { target } of entries) {
-        target.toggleAttribute("tabindex", false);
         if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
+        else target.removeAttribute("tabindex");
     }
 });
 
