@@ -71,12 +71,11 @@ async def converse(runtimes, server, alice, bob, room, *, count, seconds, cut_af
 RACE = "await Promise.race([talked, new Promise((go) => setTimeout(go, 5_000, null))])"
 
 
-@pytest.mark.thorough
 async def test_a_short_conversation_over_a_link_that_is_cut_at_once(runtimes, server, alice, bob, room):
     await converse(runtimes, server, alice, bob, room, count=150, seconds=60, cut_after=0.3)
 
 
-@pytest.mark.long
+@pytest.mark.thorough
 async def test_two_thousand_messages_each_way_over_a_link_that_is_cut_every_300_ms(runtimes, server, alice, bob, room):
     cuts = await converse(runtimes, server, alice, bob, room, count=2_000, seconds=400, cut_after=0.3)
     assert set(cuts) >= {Phase.HANDSHAKE, Phase.BYTES, Phase.TIME, Phase.STALL}
