@@ -99,7 +99,8 @@ async def database(postgres_dsn: str, worker_id: str) -> AsyncIterator[str]:
 async def server(database: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Node]:
     """This worker's server."""
     folder = tmp_path_factory.mktemp("node")
-    node = Node(SECRETS | {"DATABASE_URL": database, "RATE_LIMITS": "off", "DATA_DIR": str(folder / "data")}, folder)
+    settings = SECRETS | {"DATABASE_URL": database, "RATE_LIMITS": "off", "DATA_DIR": str(folder / "data")}
+    node = Node(settings, folder, measured=True)
     await node.start()
     yield node
     await node.stop()

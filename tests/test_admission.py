@@ -137,7 +137,9 @@ def test_the_limit_of_open_files_is_raised_as_far_as_needed_and_allowed() -> Non
 async def serving(database: str, folder: Path, **environment: str) -> AsyncIterator[Node]:
     """A node with bounds of its own."""
     data = str(folder / "data")
-    node = Node({"DATABASE_URL": database, "RATE_LIMITS": "off", "DATA_DIR": data, **environment}, folder)
+    settings = {"DATABASE_URL": database, "RATE_LIMITS": "off", "DATA_DIR": data, **environment}
+    # A fork does not hold all that it shares.
+    node = Node(settings, folder, measured="MAX_MEMORY" in environment)
     await node.start()
     try:
         yield node

@@ -54,7 +54,7 @@ async def test_it_fills_a_database_before_the_first_start_and_beside_a_running_s
     assert f"password: {PASSWORD}" in printed
     assert all(person.email in printed for person in PEOPLE)
 
-    node = await Node({"DATA_DIR": str(folder / "data")}, folder, measured=False).start()
+    node = await Node({"DATA_DIR": str(folder / "data")}, folder).start()
     try:
         status, printed = await demo(folder)
         assert (status, "nothing was written" in printed, PASSWORD in printed) == (0, True, True)
@@ -73,7 +73,7 @@ async def test_it_fills_a_database_before_the_first_start_and_beside_a_running_s
 
 async def test_it_fills_the_database_of_a_server_that_runs(lived_in):
     folder = lived_in
-    node = await Node({"DATA_DIR": str(folder / "data")}, folder, measured=False).start()
+    node = await Node({"DATA_DIR": str(folder / "data")}, folder).start()
     try:
         runs = await asyncio.gather(demo(folder), demo(folder))  # at once: one of them writes
         assert [status for status, _ in runs] == [0, 0]

@@ -18,7 +18,7 @@ from tests.clients.browser import Browser
 from tests.clients.devserver import DevServer, dev_server
 from tests.clients.prose import Block, blocks
 from tests.clients.shell import Shell
-from tests.clients.tools import missing, output_of, program
+from tests.clients.tools import output_of
 from tests.harness.folder import passable_folder
 from tests.harness.node import ROOT, Node, clean_environment
 
@@ -61,17 +61,11 @@ class Place:
 @pytest.fixture(scope="module")
 async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Place]:
     """Everything a reader has after the first page."""
-    chromium = program("chromium", "chromium-browser", "google-chrome")
-    try:
-        browser = await Browser.start(chromium, tmp_path_factory.mktemp("chromium"))
-    except (RuntimeError, TimeoutError) as error:
-        missing(f"Chromium does not start here: {error}")
+    browser = await Browser.start(tmp_path_factory.mktemp("chromium"))
     with passable_folder() as folder:
         async with dev_server({"/duologue.js": (TYPES[".js"], CLIENT)}) as pages:
             origin = f"http://localhost:{pages.port}"
-            node = Node(
-                {"DATA_DIR": str(folder / "data"), "CLIENT_URL": origin, "RATE_LIMITS": "off"}, folder, measured=False
-            )
+            node = Node({"DATA_DIR": str(folder / "data"), "CLIENT_URL": origin, "RATE_LIMITS": "off"}, folder)
             await node.start()
             place = Place(node, pages, browser, folder)
             await output_of(sys.executable, "-m", "duologue", "demo", environment=dict(place.environment))

@@ -23,7 +23,7 @@ MESSAGES = 10_000
 @pytest.fixture
 async def node(lived_in):
     """A node of this test alone, with its own embedded PostgreSQL."""
-    node = Node({"RATE_LIMITS": "off", "DATA_DIR": str(lived_in / "data")}, lived_in, measured=False)
+    node = Node({"RATE_LIMITS": "off", "DATA_DIR": str(lived_in / "data")}, lived_in)
     await node.start()
     yield node
     await node.stop()

@@ -23,7 +23,6 @@ async def second(server: Node, database: str, tmp_path):
             "JWT_REFRESH_SECRET": secrets[1],
         },
         tmp_path,
-        measured=False,
     )
     await node.start()
     yield node

@@ -18,7 +18,7 @@ RESTARTED = "bob $URL/msg/room/$ROOM/messages"  # how the block begins that come
 
 
 async def test_the_tour_works_as_it_is_pasted_and_its_end_shows_the_messages_after_the_restart(folder):
-    node = Node({"DATA_DIR": str(folder / "data")}, folder, measured=False)
+    node = Node({"DATA_DIR": str(folder / "data")}, folder)
     await node.start()
     shell = await Shell.open(ROOT)
     printed = []

@@ -11,7 +11,7 @@ import websockets
 from tests.clients.browser import Browser, Page
 from tests.clients.devserver import DevServer, dev_server
 from tests.clients.readme import code
-from tests.clients.tools import FOLDER, MODULES, missing, node_major, node_program, output_of, program
+from tests.clients.tools import FOLDER, MODULES, node_major, node_program, output_of
 from tests.harness.node import Node
 from tests.harness.people import PASSWORD, Person, Socket, sign_up
 from tests.harness.sessions import SECRETS
@@ -25,11 +25,7 @@ SEED_SCRIPT = SEED_PAGE.split('<script type="module">')[1].split("</script>")[0]
 @pytest.fixture(scope="module")
 async def browser(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Browser]:
     """One Chromium for all."""
-    chromium = program("chromium", "chromium-browser", "google-chrome")
-    try:
-        browser = await Browser.start(chromium, tmp_path_factory.mktemp("chromium"))
-    except (RuntimeError, TimeoutError) as error:
-        missing(f"Chromium does not start here: {error}")
+    browser = await Browser.start(tmp_path_factory.mktemp("chromium"))
     yield browser
     await browser.stop()
 
@@ -77,7 +73,7 @@ async def developer(
         origin = f"http://localhost:{dev.port}"
         # The worker's server sends the mails of this database too: both have to read them.
         settings = SECRETS | {"DATABASE_URL": database, "CLIENT_URL": origin, "RATE_LIMITS": "off"}
-        node = Node(settings, folder, measured=False)
+        node = Node(settings, folder)
         await node.start()
         dev.api_port = node.port
         alice, bob = await sign_up(node.url), await sign_up(node.url)

@@ -102,7 +102,7 @@ async def test_an_outside_database_is_migrated_only_when_asked(folder, postgres_
     assert "run `duologue migrate`" in refusal(folder, DATABASE_URL=dsn)
     migrated = duologue(folder, "migrate", DATABASE_URL=dsn)
     assert (migrated.returncode, migrated.stderr) == (0, "")
-    node = await Node({"DATABASE_URL": dsn}, folder).start()
+    node = await Node({"DATABASE_URL": dsn}, folder, measured=True).start()
     assert await node.stop() == 0
     assert not (folder / "data/postgres").exists()
 
@@ -129,7 +129,7 @@ def test_the_version_the_settings_and_the_diagnosis_are_printed(folder):
 
 
 async def test_the_banner_says_where_it_is_where_the_data_is_and_how_to_stop(folder):
-    node = await Node({}, folder).start()
+    node = await Node({}, folder, measured=True).start()
     assert await node.stop(signal.SIGINT) == 0
     for expected in (
         __version__,
@@ -148,7 +148,7 @@ async def test_the_banner_says_where_it_is_where_the_data_is_and_how_to_stop(fol
 
 async def test_ctrl_c_in_the_terminal_ends_it_in_order_and_postgresql_with_it(lived_in):
     folder = lived_in
-    node = await Node({}, folder).start()
+    node = await Node({}, folder, measured=True).start()
     postgres = postgres_pid(folder)
     # The terminal signals every process of its foreground group; PostgreSQL is not to be among them.
     assert os.getpgid(postgres) != os.getpgid(node.pid)
@@ -189,7 +189,7 @@ async def test_after_kill_minus_nine_of_postgresql_it_serves_on(lived_in):
 
 async def test_after_kill_minus_nine_of_both_it_starts_again(lived_in):
     folder = lived_in
-    node = await Node({}, folder).start()
+    node = await Node({}, folder, measured=True).start()
     os.kill(postgres_pid(folder), signal.SIGKILL)
     await node.kill()
     await node.start()

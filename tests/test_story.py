@@ -69,7 +69,7 @@ async def find(seeker: Person, sought: Person) -> int:
 
 
 async def test_two_people_meet_talk_and_find_it_all_again_after_a_restart(folder):
-    node = Node({"DATA_DIR": str(folder / "data")}, folder)
+    node = Node({"DATA_DIR": str(folder / "data")}, folder, measured=True)
     await node.start()
     try:
         alice, bob = await asyncio.gather(*(register(node, f"{name}@example.com") for name in ("alice", "bob")))

@@ -1,6 +1,7 @@
 """`serve --workers`: many processes, one port, one conversation; each may die."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -27,15 +28,17 @@ async def dsn(postgres_dsn: str, worker_id: str) -> str:
 
 def node_on(dsn: str, folder: Path, **environment: str) -> Node:
     """A server on that database."""
-    return Node({"DATABASE_URL": dsn, "RATE_LIMITS": "off", "DATA_DIR": str(folder / "data")} | environment, folder)
+    settings = {"DATABASE_URL": dsn, "RATE_LIMITS": "off", "DATA_DIR": str(folder / "data")} | environment
+    return Node(settings, folder, measured=True)
 
 
 def children(pid: int) -> dict[int, str]:
     """The processes it started, by their command line."""
     found = {}
     for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            found[int(child)] = Path(f"/proc/{child}/cmdline").read_text().replace("\0", " ")
+        with contextlib.suppress(FileNotFoundError):  # a thread that has ended meanwhile, or a child
+            for child in (task / "children").read_text().split():
+                found[int(child)] = Path(f"/proc/{child}/cmdline").read_text().replace("\0", " ")
     return found
 
 

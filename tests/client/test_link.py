@@ -204,7 +204,7 @@ async def poisoned(server, file, alice, bob, room):
 
 
 async def test_a_server_that_limits_gets_every_message_in_order(database, client_of, tmp_path):
-    node = Node({"DATABASE_URL": database, "RATE_LIMITS": "on", "DATA_DIR": str(tmp_path)}, tmp_path, measured=False)
+    node = Node({"DATABASE_URL": database, "RATE_LIMITS": "on", "DATA_DIR": str(tmp_path)}, tmp_path)
     await node.start()
     alice, bob = [await log_in(node.url, database) for _ in range(2)]
     duologue = await client_of(alice)

@@ -11,6 +11,8 @@ from typing import Any
 
 import websockets
 
+from tests.clients.tools import chromium, missing
+
 SECONDS = 40.0  # a cold start of Chromium beside other tests
 FLAGS = (
     "--headless",
@@ -39,8 +41,15 @@ class Browser:
         self._draining = asyncio.create_task(drain(process.stderr))
 
     @classmethod
-    async def start(cls, executable: str, folder: Path) -> "Browser":
-        """Start it with a profile in `folder`."""
+    async def start(cls, folder: Path) -> "Browser":
+        """Start it with a profile in `folder`; a machine may not have it, or not what it needs."""
+        try:
+            return await cls._start(chromium(), folder)
+        except (RuntimeError, TimeoutError) as error:
+            missing(f"Chromium does not start here: {error}")
+
+    @classmethod
+    async def _start(cls, executable: str, folder: Path) -> "Browser":
         process = await asyncio.create_subprocess_exec(
             executable,
             *FLAGS,
@@ -56,7 +65,7 @@ class Browser:
             while not (found := LISTENING.search(said)):
                 line = await process.stderr.readline()
                 if not line:
-                    raise RuntimeError(f"Chromium did not start:\n{said.decode(errors='replace')}")
+                    raise RuntimeError(said.decode(errors="replace"))
                 said += line
         connection = await websockets.connect(found[1].decode(), max_size=None, compression=None)
         return cls(process, connection)

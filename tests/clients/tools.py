@@ -28,6 +28,11 @@ def program(*names: str) -> str:
     missing(f"none of {', '.join(names)} is installed")
 
 
+def chromium() -> str:
+    """Chromium's path; rather that of its headless shell, the same engine in half the time of a whole browser."""
+    return program("chromium-headless-shell", "chrome-headless-shell", "chromium", "chromium-browser", "google-chrome")
+
+
 async def output_of(*command: str, cwd: Path = FOLDER, environment: dict[str, str] | None = None) -> str:
     """What a command prints; it has to succeed within a minute."""
     process = await asyncio.create_subprocess_exec(

@@ -47,7 +47,7 @@ class Victims:
                 "RATE_LIMITS": "off",
                 "DATA_DIR": str(folder / "data"),
             }
-            self.nodes.append(Node(SECRETS | settings, folder, measured=False))
+            self.nodes.append(Node(SECRETS | settings, folder))
         await asyncio.gather(*(node.start() for node in self.nodes))
         self._stack.push_async_callback(self._stop)
         return self

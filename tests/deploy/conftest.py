@@ -46,7 +46,7 @@ async def site(postgres_dsn: str, worker_id: str, tmp_path_factory) -> AsyncIter
                     "TRUSTED_PROXIES": "127.0.0.1",
                     "DRAIN_NOTICE": str(NOTICE_SECONDS),
                 }
-                nodes.append(Node(SECRETS | settings, folder / name, measured=False))
+                nodes.append(Node(SECRETS | settings, folder / name))
                 await nodes[-1].start()
             for kind in PROXIES:
                 proxies[kind] = kind(certificate, folder, (nodes[0].port, nodes[1].port))

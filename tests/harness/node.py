@@ -15,6 +15,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.harness.fork_server import Forked, fork
+
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 90.0  # of a server that starts beside everything else
 STOP_SECONDS = 60.0  # more than it gives itself
@@ -80,9 +82,12 @@ class Node:
     folder: Path
     port: int = 0
     output: list[str] = field(default_factory=list)
-    measured: bool = True
-    """Whether its coverage counts: not where the same lines are run elsewhere, since that takes a third of its time."""
-    process: asyncio.subprocess.Process | None = None
+    measured: bool = False
+    """Whether its coverage counts, and it starts as for people: with what only such a start shows, or what few run.
+
+    Most do not: the same lines are run elsewhere, and the two take more than the server does.
+    """
+    process: asyncio.subprocess.Process | Forked | None = None
     _reader: asyncio.Task[None] | None = None
 
     @property
@@ -109,20 +114,7 @@ class Node:
     async def start(self, *arguments: str) -> "Node":
         """Start it and wait until it serves; the port stays the same over restarts."""
         self.port = self.port or free_port()
-        self.process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "duologue",
-            "serve",
-            "--port",
-            str(self.port),
-            *arguments,
-            cwd=self.folder,
-            env=self._environment(),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            limit=1 << 20,
-        )
+        self.process = await self._spawn("serve", "--port", str(self.port), *arguments)
         _living.add(self.process.pid)
         serving: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._reader = asyncio.create_task(self._read(self.process, serving))
@@ -130,13 +122,22 @@ class Node:
             self.port = await serving
         return self
 
-    def _environment(self) -> dict[str, str]:
+    async def _spawn(self, *arguments: str) -> asyncio.subprocess.Process | Forked:
         environment = clean_environment(self.environment)
         if not self.measured:
             environment.pop("COVERAGE_PROCESS_CONFIG", None)
-        return environment
+            if sys.platform == "linux":  # elsewhere a fork is not safe after some imports
+                return await fork(arguments, self.folder, environment)
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "duologue", *arguments),
+            cwd=self.folder,
+            env=environment,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            limit=1 << 20,
+        )
 
-    async def _read(self, process: asyncio.subprocess.Process, serving: asyncio.Future[int]) -> None:
+    async def _read(self, process: asyncio.subprocess.Process | Forked, serving: asyncio.Future[int]) -> None:
         assert process.stdout is not None
         while line := await process.stdout.readline():
             text = line.decode(errors="replace")

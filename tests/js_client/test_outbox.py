@@ -19,7 +19,7 @@ async def frail(database, tmp_path_factory):
     """A server of these tests' own, to stop and start, which limits."""
     folder = tmp_path_factory.mktemp("frail")
     settings = {"DATABASE_URL": database, "RATE_LIMITS": "on", "DATA_DIR": str(folder / "data")}
-    server = Server(settings, folder, measured=False)
+    server = Server(settings, folder)
     await server.start()
     yield server
     await server.stop()

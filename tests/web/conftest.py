@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Error, async_playwright
 
-from tests.clients.tools import MODULES, missing, node_program, program
+from tests.clients.tools import MODULES, chromium, missing, node_program
 from tests.harness.node import Node
 from tests.harness.people import Person
 from tests.web.visitor import Visitor
@@ -17,28 +17,27 @@ NewVisitor = Callable[..., Awaitable[Visitor]]
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
-async def chromium() -> AsyncIterator[Browser]:
+async def browser() -> AsyncIterator[Browser]:
     """One for all; --no-sandbox, which root and containers do not have."""
-    executable = program("chromium", "chromium-browser", "google-chrome")
     async with async_playwright() as playwright:
         try:
-            browser = await playwright.chromium.launch(
-                executable_path=executable, args=["--no-sandbox", "--disable-dev-shm-usage"]
+            started = await playwright.chromium.launch(
+                executable_path=chromium(), args=["--no-sandbox", "--disable-dev-shm-usage"]
             )
         except Error as error:
             missing(f"Chromium does not start here: {error.message}")
-        yield browser
-        await browser.close()
+        yield started
+        await started.close()
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def new_visitor(server: Node, chromium: Browser) -> AsyncIterator[NewVisitor]:
+async def new_visitor(server: Node, browser: Browser) -> AsyncIterator[NewVisitor]:
     """Opens a browser of its own: signed in as that person, or as nobody. At the end none has complained."""
     async with AsyncExitStack() as stack:
         visitors: list[Visitor] = []
 
         async def make(person: Person | None = None, *, base: str = server.url, **options: object) -> Visitor:
-            context = await chromium.new_context(base_url=base, locale="en-GB", timezone_id="UTC", **options)
+            context = await browser.new_context(base_url=base, locale="en-GB", timezone_id="UTC", **options)
             stack.push_async_callback(context.close)
             visitor = Visitor(context, base, person)
             visitors.append(visitor)
