@@ -2,6 +2,10 @@
 
 import asyncio
 import contextlib
+import hashlib
+import json
+import re
+from base64 import b64encode
 from datetime import timedelta
 
 import pytest
@@ -24,6 +28,7 @@ from tests.harness.joining import delete, edit, send
 from tests.harness.node import Node, free_port
 from tests.harness.people import PASSWORD, log_in
 
+WEBSOCKET_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455 §1.3
 CUTS = 5  # before the second half is said, however fast the machine is
 
 
@@ -231,6 +236,31 @@ async def test_a_fault_of_the_client_itself_is_told_to_whoever_waits(client_of, 
     with pytest.raises(ClientError, match="ZeroDivisionError"):
         await duologue.online()
     assert "ended by a fault" in caplog.text
+
+
+async def test_a_first_frame_right_behind_the_handshake_is_heard_on_a_socket_that_is_there():
+    async def answer(reader, writer):
+        [key] = re.findall(rb"Sec-WebSocket-Key: (\S+)", await reader.readuntil(b"\r\n\r\n"), re.IGNORECASE)
+        frame = json.dumps({"type": "ROOMS_LIST", "data": []}).encode()
+        upgraded = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        accept = b"Sec-WebSocket-Accept: " + b64encode(hashlib.sha1(key + WEBSOCKET_GUID).digest()) + b"\r\n"
+        protocol = b"Sec-WebSocket-Protocol: duologue.v1\r\n\r\n"
+        writer.write(upgraded + accept + protocol + bytes([0x81, len(frame)]) + frame)
+        await reader.read()
+        writer.close()
+
+    happened = []
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with Duologue(url, backoff=Backoff(0.01, 0.01)) as duologue:
+            duologue.session.http.cookies.set("accessToken", "any")
+            link = duologue._link
+            duologue.on(LinkState, lambda state: happened.append((state.phase, link.is_online)))
+            link.start()
+            await phase(duologue, Phase.ONLINE)
+            link.cut()
+            await phase(duologue, Phase.OFFLINE)
+    assert happened[:3] == [(Phase.CONNECTING, False), (Phase.ONLINE, True), (Phase.OFFLINE, False)]
 
 
 async def test_a_client_backs_off_further_each_time_and_hurries_when_asked():

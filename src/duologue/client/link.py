@@ -148,16 +148,18 @@ class Link:
     async def _live(self) -> Ended:
         """One socket, from its beginning to its end."""
         self._token = await self._session.token()
-        socket = await open_socket(self._url, self._token, self._take, self._session.http.context)
+        socket = Socket(self._open, self._take)
         try:
-            if not socket.ended.done():
-                self.number += 1
-                self._socket = socket
-                self._opened()
+            await open_socket(socket, self._url, self._token, self._session.http.context)
             return await asyncio.shield(socket.ended)
         finally:
             self._socket = None
             socket.cut()
+
+    def _open(self, socket: Socket) -> None:
+        self.number += 1
+        self._socket = socket
+        self._opened()
 
     def _after(self, ended: Ended) -> float:
         """How long to wait after such an end; raises `SignedOut` when there is nothing to come back to."""

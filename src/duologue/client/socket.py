@@ -39,10 +39,14 @@ class Ended:
 
 
 class Socket(WSListener):
-    """Hands each text frame to `heard` in the turn of the loop in which it comes; `ended` is done at its end."""
+    """Tells `opened` when it is there, and hands each text frame to `heard` in the turn of the loop in which it comes.
 
-    def __init__(self, heard: Callable[[bytes], None]) -> None:
+    The first frame may come right behind the handshake, before whoever opened it runs again. `ended` is done at the end.
+    """
+
+    def __init__(self, opened: Callable[["Socket"], None], heard: Callable[[bytes], None]) -> None:
         self._loop = asyncio.get_running_loop()
+        self._opened = opened
         self._heard = heard
         self._transport: WSTransport | None = None
         self._close: tuple[int, str] | None = None
@@ -87,6 +91,7 @@ class Socket(WSListener):
             self.cut()
         else:
             self._look()
+            self._opened(self)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         self._heard_at = self._loop.time()
@@ -126,9 +131,8 @@ class Socket(WSListener):
         self._watch = self._loop.call_later(SILENT_SECONDS - IDLE_SECONDS, self._look)
 
 
-async def open_socket(url: str, token: str, heard: Callable[[bytes], None], context: ssl.SSLContext | None) -> Socket:
+async def open_socket(socket: Socket, url: str, token: str, context: ssl.SSLContext | None) -> None:
     """Open it. `LinkError` when the server cannot be reached or does not answer as one of Duologue's."""
-    socket = Socket(heard)
     try:
         async with asyncio.timeout(OPEN_SECONDS):
             await ws_connect(
@@ -143,12 +147,7 @@ async def open_socket(url: str, token: str, heard: Callable[[bytes], None], cont
                 max_redirects=0,
                 read_buffer_init_size=4096,
             )
-    except asyncio.CancelledError:
-        socket.cut()
-        raise
     except (OSError, TimeoutError, WSError, EOFError) as error:
-        socket.cut()
         raise LinkError(f"{url} cannot be reached: {error or type(error).__name__}") from error
     if not socket.was_opened:  # picows takes an end in the middle of the handshake for success
         raise LinkError(f"{url} cannot be reached: the connection ended in the handshake")
-    return socket
