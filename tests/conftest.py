@@ -18,7 +18,7 @@ from tests.harness.sessions import SECRETS, forget_pools
 
 POSTGRES = pytest.StashKey[SharedPostgres]()
 TIERS = {
-    "thorough": "the short fault, fuzz and soak runs, the proxies, and every page as it looks, as CI does",
+    "thorough": "short fault, fuzz and soak runs, what surrounds the server, and every page as it looks, as CI does",
     "long": "the long fault, fuzz and soak runs, and all of --thorough",
 }
 
@@ -27,6 +27,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """What takes long is asked for."""
     for tier, about in TIERS.items():
         parser.addoption(f"--{tier}", action="store_true", help=f"add {about}")
+    parser.addoption("--rest", action="store_true", help="only what --thorough adds")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -36,9 +37,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """
     is_whole = config.args_source == pytest.Config.ArgsSource.TESTPATHS
     left_out = {tier for tier in TIERS if not config.getoption(f"--{tier}")}
-    if config.getoption("--long") or not is_whole:
+    rest = config.getoption("--rest")
+    if config.getoption("--long") or rest or not is_whole:
         left_out.discard("thorough")
-    items[:] = [item for item in items if not left_out & set(item.keywords)]
+    items[:] = [
+        item for item in items if not left_out & set(item.keywords) and (not rest or "thorough" in item.keywords)
+    ]
     items.sort(key=lambda item: not {"early", *TIERS} & set(item.keywords))
 
 

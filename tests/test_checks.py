@@ -137,6 +137,7 @@ def test_new_files_are_checked_before_they_are_committed_and_ignored_ones_are_no
     assert {str(found.path) for found in tracked_files(tmp_path)} == {".gitignore", "new.py", "name with ümlaut.md"}
 
 
+@pytest.mark.thorough
 def test_all_rules_read_every_file_of_this_checkout() -> None:
     files = list(tracked_files(ROOT))
     assert "run" in {str(found.path) for found in files}

@@ -31,6 +31,7 @@ async def conformance(*arguments: str) -> tuple[int, str]:
 
 
 @pytest.mark.early
+@pytest.mark.thorough
 async def test_the_whole_contract_holds(server):
     status, output = await conformance(server.url)
     assert status == 0, output

@@ -4,6 +4,8 @@ import asyncio
 import sys
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from duologue.client import Duologue
 from duologue.demo.script import PASSWORD, PEOPLE, conversations
 from tests.harness.node import Node, clean_environment
@@ -47,6 +49,7 @@ async def look(url):
     return rooms, ben, page, scrolled.messages, found, said
 
 
+@pytest.mark.thorough
 async def test_it_fills_a_database_before_the_first_start_and_beside_a_running_server(folder):
     status, printed = await demo(folder)
     assert status == 0, printed
@@ -84,6 +87,7 @@ async def test_it_fills_the_database_of_a_server_that_runs(lived_in):
     assert len(rooms) == 9
 
 
+@pytest.mark.thorough
 async def test_it_refuses_production_and_other_databases_unless_it_is_forced(folder, database):
     status, printed = await demo(folder, ENVIRONMENT="production", CLIENT_URL="https://chat.example", **SECRETS)
     assert (status, "not in production" in printed) == (2, True), printed

@@ -22,7 +22,7 @@ from tests.clients.tools import output_of
 from tests.harness.folder import passable_folder
 from tests.harness.node import ROOT, Node, clean_environment
 
-pytestmark = pytest.mark.xdist_group("docs")
+pytestmark = [pytest.mark.thorough, pytest.mark.xdist_group("docs")]
 
 DOCS = ROOT / "docs"
 DRAWN = ("", "mermaid")  # diagrams, which nobody runs

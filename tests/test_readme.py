@@ -17,6 +17,7 @@ TOUR = code("A tour of five minutes", "sh")
 RESTARTED = "bob $URL/msg/room/$ROOM/messages"  # how the block begins that comes after the restart
 
 
+@pytest.mark.thorough
 async def test_the_tour_works_as_it_is_pasted_and_its_end_shows_the_messages_after_the_restart(folder):
     node = Node({"DATA_DIR": str(folder / "data")}, folder)
     await node.start()

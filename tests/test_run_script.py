@@ -234,6 +234,7 @@ def test_a_shim_that_does_not_run_and_a_too_old_python_are_passed_over(machine: 
     assert machine.run("serve")[:2] == (0, f"served {machine.root} serve\n")
 
 
+@pytest.mark.thorough
 def test_PYTHON_picks_the_python(machine: Machine, tmp_path: Path) -> None:  # noqa: N802 (the variable's name)
     machine.command("python3.14", "exit 127")
     machine.environ["PYTHON"] = str(tmp_path / "nothing")
@@ -274,6 +275,7 @@ def test_a_package_that_does_not_match_its_hash_is_refused_and_a_mended_lock_rep
     assert machine.run("serve")[:2] == (0, f"served {machine.root} serve\n")
 
 
+@pytest.mark.thorough
 def test_changed_locks_a_moved_checkout_and_a_vanished_python_are_noticed(machine: Machine) -> None:
     machine.python()
     assert machine.run("serve")[0] == 0
@@ -308,6 +310,7 @@ def test_tests_add_the_development_lock_and_serve_is_content_with_it(machine: Ma
     assert machine.run("serve")[2] == ""
 
 
+@pytest.mark.thorough
 def test_uv_is_used_where_it_is_there_and_pip_where_uv_fails(machine: Machine) -> None:
     machine.python()
     machine.command(

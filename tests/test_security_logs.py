@@ -22,7 +22,7 @@ from tests.harness.people import mailed_code
 from tests.harness.postgres import copy_data, make_data
 from tests.mail.serving import MailServer
 
-pytestmark = pytest.mark.early
+pytestmark = pytest.mark.thorough
 
 SMTP_PASS = "the mail server's password, 8472"
 CODE = re.compile(r"\b\d{6}\b")
@@ -263,7 +263,7 @@ async def failing_database(life, http, email):
         await http.get("/auth/sessions")
 
 
-@pytest.mark.parametrize("environment", ["production", pytest.param("development", marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("environment", ["production", "development"])
 async def test_no_log_of_a_whole_life_holds_a_secret(environment, shared_folder):
     with passable_folder() as folder:
         copy_data(make_data(shared_folder), folder / "postgres")

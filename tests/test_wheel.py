@@ -56,6 +56,7 @@ def test_the_wheel_holds_everything_below_the_package_and_nothing_else(wheel: Pa
         assert any(name.startswith(f"duologue/{folder}") for name in packed)
 
 
+@pytest.mark.thorough
 async def test_the_installed_command_migrates_and_serves_from_any_folder(
     command: Path, postgres_dsn: str, worker_id: str, tmp_path: Path
 ) -> None:

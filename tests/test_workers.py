@@ -161,6 +161,7 @@ async def test_workers_and_nats_end_with_a_parent_that_is_killed_and_the_port_is
             await asyncio.sleep(0.02)
 
 
+@pytest.mark.thorough
 async def test_workers_use_the_nats_that_is_set(dsn, tmp_path):
     async with Nats() as nats:
         node = await node_on(dsn, tmp_path, NATS_URL=nats.url).start("--workers", "2")
@@ -168,6 +169,7 @@ async def test_workers_use_the_nats_that_is_set(dsn, tmp_path):
         assert await node.stop(seconds=30) == 0
 
 
+@pytest.mark.thorough
 async def test_workers_and_the_embedded_postgresql_start_and_stop_together(folder, shared_folder):
     copy_data(make_data(shared_folder), folder / "data")
     node = Node({"DATA_DIR": str(folder / "data")}, folder)

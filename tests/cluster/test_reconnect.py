@@ -3,10 +3,13 @@
 import asyncio
 import json
 
+import pytest
 import websockets
 
 from tests.cluster.conftest import Cluster
 from tests.harness.people import LATE_SECONDS, Person, arrive
+
+pytestmark = [pytest.mark.early, pytest.mark.xdist_group("cluster")]
 
 SOCKETS = 200
 WINDOW_MS = (500, 3_000)

@@ -9,6 +9,8 @@ from tests.cluster.conftest import Cluster
 from tests.cluster.voice import LAST, Voice
 from tests.harness.people import arrive
 
+pytestmark = pytest.mark.xdist_group("cluster")
+
 SECONDS = 180.0
 
 

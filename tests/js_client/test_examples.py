@@ -12,7 +12,7 @@ from tests.clients.tools import FOLDER, MODULES, node_program, output_of
 from tests.harness.node import ROOT
 from tests.harness.people import PASSWORD
 
-pytestmark = pytest.mark.xdist_group("js-client")
+pytestmark = [pytest.mark.thorough, pytest.mark.xdist_group("js-client")]
 
 CLIENT = ROOT / "clients" / "js"
 EXAMPLES = ROOT / "examples"

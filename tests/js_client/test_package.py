@@ -11,7 +11,7 @@ from tests.clients.tools import MODULES, node_program, output_of, program
 from tests.harness.http import plain_client
 from tests.harness.node import ROOT
 
-pytestmark = pytest.mark.xdist_group("js-client")
+pytestmark = [pytest.mark.thorough, pytest.mark.xdist_group("js-client")]
 
 CLIENT = ROOT / "clients" / "js"
 

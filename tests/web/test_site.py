@@ -23,7 +23,7 @@ from tests.harness.node import ROOT
 from tests.web.looks import LOOKS, looked_at
 from tests.web.visitor import Visitor
 
-pytestmark = pytest.mark.xdist_group("web-site")
+pytestmark = [pytest.mark.thorough, pytest.mark.xdist_group("web-site")]
 
 DOCS = ROOT / "docs"
 
@@ -135,7 +135,6 @@ def address(site: Path) -> Iterator[str]:
         thread.join()
 
 
-@pytest.mark.thorough
 @pytest.mark.parametrize("look", LOOKS)
 async def test_axe_finds_nothing_wrong_with_pages_of_each_kind(new_visitor, axe, address, look):
     visitor: Visitor = await new_visitor(base=address, viewport=LOOKS[look])

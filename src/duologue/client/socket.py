@@ -41,7 +41,7 @@ class Ended:
 class Socket(WSListener):
     """Tells `opened` when it is there, and hands each text frame to `heard` in the turn of the loop in which it comes.
 
-    The first frame may come right behind the handshake, before whoever opened it runs again. `ended` is done at the end.
+    The first frame may come right behind the handshake, before whoever opened it runs again. `ended` is done last.
     """
 
     def __init__(self, opened: Callable[["Socket"], None], heard: Callable[[bytes], None]) -> None:
