@@ -8,8 +8,10 @@ import httpx
 import hypothesis  # noqa: F401 (its plugin imports it last; after SQLAlchemy's greenlets Python 3.11 may fail to compile)
 import pytest
 import pytest_asyncio
+from coverage import Coverage
 
 from tests.harness.folder import passable_folder
+from tests.harness.measuring import runs_our_code
 from tests.harness.node import Node
 from tests.harness.people import SECONDS, Person, arrive
 from tests.harness.postgres import SharedPostgres, copy_data, make_data, migrated_database
@@ -31,7 +33,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what takes long and is not asked for; begin with what takes seconds, so that nobody ends with it.
+    """Leave out what takes long and is not asked for; begin with what keeps one worker for long.
 
     Somebody who names files or tests has asked for all of them but the `long` ones.
     """
@@ -43,7 +45,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [
         item for item in items if not left_out & set(item.keywords) and (not rest or "thorough" in item.keywords)
     ]
-    items.sort(key=lambda item: not {"early", *TIERS} & set(item.keywords))
+    items.sort(key=lambda item: not {"early", "xdist_group", *TIERS} & set(item.keywords))
 
 
 @pytest.hookimpl(trylast=True, specname="pytest_collection_modifyitems")
@@ -53,6 +55,19 @@ def pytest_collection_are_grouped(config: pytest.Config, items: list[pytest.Item
         loose = [item.nodeid for item in items if item.get_closest_marker("xdist_group") and "@" not in item.nodeid]
         if loose:
             raise pytest.UsageError(f"pytest-xdist does not see the group of {loose[0]}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Function) -> Iterator[None]:
+    """Measure the coverage of this process only in tests that run our code in it; servers measure their own."""
+    coverage = Coverage.current()
+    if coverage is None or runs_our_code(item):
+        return (yield)
+    coverage.stop()
+    try:
+        return (yield)
+    finally:
+        coverage.start()
 
 
 def pytest_xdist_auto_num_workers() -> int:

@@ -18,6 +18,8 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
+from tests.harness.measuring import unmeasured
+
 ROOT = Path(__file__).parents[2]
 FRAME_BYTES = 1 << 17  # of an order: an environment, at most
 
@@ -68,7 +70,7 @@ async def fork(arguments: Sequence[str], cwd: Path, environment: Mapping[str, st
 def _orders() -> socket.socket:
     """Start the server; it ends with this process."""
     ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    environment = {name: value for name, value in os.environ.items() if name != "COVERAGE_PROCESS_CONFIG"}
+    environment = unmeasured(os.environ)
     with its:
         process = subprocess.Popen(
             [sys.executable, "-u", "-m", "tests.harness.fork_server", str(its.fileno())],

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.harness.fork_server import Forked, fork
+from tests.harness.measuring import unmeasured
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 90.0  # of a server that starts beside everything else
@@ -125,7 +126,7 @@ class Node:
     async def _spawn(self, *arguments: str) -> asyncio.subprocess.Process | Forked:
         environment = clean_environment(self.environment)
         if not self.measured:
-            environment.pop("COVERAGE_PROCESS_CONFIG", None)
+            environment = unmeasured(environment)
             if sys.platform == "linux":  # elsewhere a fork is not safe after some imports
                 return await fork(arguments, self.folder, environment)
         return await asyncio.create_subprocess_exec(

@@ -5,6 +5,7 @@ What takes seconds to make is made once a run and copied: a migrated database, a
 
 import asyncio
 import fcntl
+import os
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,7 @@ from duologue.database import embedded
 from duologue.database.embedded import EmbeddedPostgres
 from duologue.database.schema import migrate
 from duologue.database.tuning import settings
+from tests.harness.measuring import unmeasured
 from tests.harness.node import ROOT, clean_environment
 
 MIGRATED = "duologue_migrated"
@@ -36,6 +38,7 @@ class SharedPostgres:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=ROOT,
+            env=unmeasured(os.environ),
             text=True,
         )
         assert self._process.stdout is not None
@@ -88,7 +91,8 @@ def make_data(shared: Path) -> Path:
         if not made.exists():
             half = shared / "half"
             command = [sys.executable, "-m", "duologue", "migrate", "--data-dir", str(half)]
-            subprocess.run(command, cwd=shared, env=clean_environment({}), stdout=subprocess.DEVNULL, check=True)
+            environment = unmeasured(clean_environment({}))
+            subprocess.run(command, cwd=shared, env=environment, stdout=subprocess.DEVNULL, check=True)
             half.rename(made)
     return made
 

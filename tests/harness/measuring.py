@@ -1,0 +1,22 @@
+"""Whose coverage is measured. Tracing takes a process half of its time again: not where it tells nothing new."""
+
+from collections.abc import Mapping
+
+import pytest
+
+VARIABLE = "COVERAGE_PROCESS_CONFIG"  # by which coverage.py finds out in a child that it is to measure
+
+
+def unmeasured(environment: Mapping[str, str]) -> dict[str, str]:
+    """The same for a process that is not measured."""
+    return {name: value for name, value in environment.items() if name != VARIABLE}
+
+
+def runs_our_code(item: pytest.Function) -> bool:
+    """Whether a test runs some of the server's or the client's code itself: its file, or its folder's, imports it."""
+    if (item.path.parent / "serving.py").exists() or item.path.parent.name == "client":
+        return True
+    return any(
+        str(getattr(each, "__module__", None) or getattr(each, "__name__", "")).startswith("duologue")
+        for each in vars(item.module).values()
+    )
