@@ -1,11 +1,14 @@
 """Chromium, headless, over its DevTools protocol: a page to go somewhere with, run JavaScript in, and listen to."""
 
 import asyncio
+import atexit
 import base64
 import contextlib
 import itertools
 import json
+import os
 import re
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -57,8 +60,9 @@ class Browser:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,
+            start_new_session=True,  # a Ctrl-C is for the tests
         )
+        atexit.register(kill_left, process)
         assert process.stderr is not None
         said = b""
         async with asyncio.timeout(SECONDS):
@@ -110,6 +114,13 @@ class Browser:
                 self._answers.pop(said["id"]).set_result(said)
             elif page := self._pages.get(said.get("sessionId", "")):
                 page.hear(said["method"], said["params"])
+
+
+def kill_left(process: asyncio.subprocess.Process) -> None:
+    """End a browser that nobody has stopped, as after a Ctrl-C."""
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGKILL)
 
 
 async def drain(stream: asyncio.StreamReader | None) -> None:
