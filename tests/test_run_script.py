@@ -297,6 +297,27 @@ def test_changed_locks_a_moved_checkout_and_a_vanished_python_are_noticed(machin
     assert machine.run("serve")[2] == ""
 
 
+@pytest.mark.parametrize(
+    ("given", "passed_on"),
+    [
+        ([], "-n auto --dist loadgroup --cov --cov-report=term"),
+        (
+            ["-q", "--maxfail=1", "--thorough"],
+            "-n auto --dist loadgroup --cov --cov-report=term -q --maxfail=1 --thorough",
+        ),
+        (["--rest"], "-n auto --dist loadgroup --rest"),
+        (["tests/test_story.py", "-x"], "tests/test_story.py -x"),
+        (["-k", "two words"], "-k two words"),
+    ],
+)
+def test_all_tests_run_in_parallel_and_named_ones_as_plain_pytest(
+    ready: Machine, given: list[str], passed_on: str
+) -> None:
+    ready.root.joinpath("src/pytest.py").write_text("import sys; print(*sys.argv[1:])")
+    status, out, err = ready.run("test", *given)
+    assert (status, out) == (0, f"{passed_on}\n"), err
+
+
 def test_tests_add_the_development_lock_and_serve_is_content_with_it(machine: Machine) -> None:
     machine.python()
     machine.root.joinpath("checks.py").write_text("print('checked')")
