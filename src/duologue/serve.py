@@ -21,7 +21,7 @@ from duologue.database.schema import check_schema, migrate
 from duologue.errors import StartError
 from duologue.operations.banner import Started
 
-__all__ = ["catch_signals", "listen", "outside", "public_url", "run", "serve_until"]
+__all__ = ["catch_signals", "listen", "outside", "public_url", "put_off_garbage_collection", "run", "serve_until"]
 
 POOL = 10  # connections
 POOL_SECONDS = 3.0
@@ -53,16 +53,23 @@ def public_url(settings: Settings, port: int) -> str:
     return f"http://{f'[{host}]' if ':' in host and not host.startswith('[') else host}:{port}"
 
 
+def put_off_garbage_collection() -> None:
+    """Until the node is there: what it is made of stays, and is not looked through time and again."""
+    gc.disable()
+
+
 def tune_garbage_collection() -> None:
     """Leave what a node is made of out of every collection, and collect less often."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(GARBAGE, 20, 50)
+    gc.enable()
 
 
 async def run(settings: Settings, ready: Callable[[Started], None]) -> None:
     """Serve until SIGINT or SIGTERM; `ready` is called once requests are answered. `StartError` says what is wrong."""
     stopping = catch_signals()
+    put_off_garbage_collection()
     sockets = listen(settings.host, settings.port)
     url = public_url(settings, sockets[0].getsockname()[1])
     postgres = EmbeddedPostgres(settings.data_dir) if settings.database_url is None else None

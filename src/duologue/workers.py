@@ -22,7 +22,7 @@ from duologue.database.schema import check_schema, migrate
 from duologue.errors import StartError
 from duologue.operations.banner import Started
 from duologue.operations.memory import available
-from duologue.serve import catch_signals, listen, outside, public_url, serve_until
+from duologue.serve import catch_signals, listen, outside, public_url, put_off_garbage_collection, serve_until
 
 __all__ = ["MOST", "Order", "run_workers", "work"]
 
@@ -58,6 +58,7 @@ async def work(settings: Settings) -> None:
     stopping = catch_signals()
     order = msgspec.json.decode(sys.stdin.buffer.readline(), type=Order)
     asyncio.get_running_loop().add_reader(sys.stdin.fileno(), orphaned)
+    put_off_garbage_collection()
     await serve_until(
         stopping,
         replace(settings, database_url=order.database_url, nats_url=order.nats_url, max_memory=order.max_memory),
