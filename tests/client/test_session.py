@@ -1,51 +1,22 @@
 """How the Python client stays signed in: refreshed in time, once for all, and told when it is over."""
 
 import asyncio
-import socket
 
 import asyncpg
 import pytest
 import pytest_asyncio
 
-from duologue.app import Application
 from duologue.client import Backoff, Duologue, Phase, SignedOut
-from duologue.config import load_settings
-from duologue.database.pool import open_pool
-from tests.auth.serving import Clock
 from tests.client.hearing import phase
 from tests.harness.fault_proxy import FaultProxy, Plan
 from tests.harness.people import log_in
-
-
-class Site:
-    """The application in this process, with a clock that only tests move."""
-
-    def __init__(self, application, clock):
-        self.application = application
-        self.clock = clock
-        self.url = application.public_url
-
-    def move(self, **span):
-        """Forward; every socket then looks at the time."""
-        self.clock.move(**span)
-        for connection in list(self.application.sockets._open):
-            connection.visit(self.application.wheel.now)
+from tests.harness.site import site_on
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def site(database, tmp_path):
-    environ = {"DATABASE_URL": database, "DATA_DIR": str(tmp_path), "RATE_LIMITS": "off"}
-    listener = socket.create_server(("127.0.0.1", 0))
-    pool = await open_pool(database)
-    clock = Clock()
-    application = Application(
-        load_settings(environ, None), pool, f"http://127.0.0.1:{listener.getsockname()[1]}", lambda line: None, clock
-    )
-    await application.start([listener])
-    yield Site(application, clock)
-    await application.stop()
-    await pool.close()
-    listener.close()
+    async with site_on(database, tmp_path) as site:
+        yield site
 
 
 @pytest_asyncio.fixture(loop_scope="session")

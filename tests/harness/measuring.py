@@ -6,6 +6,8 @@ import pytest
 
 VARIABLE = "COVERAGE_PROCESS_CONFIG"  # by which coverage.py finds out in a child that it is to measure
 
+OURS = ("duologue", "tests.harness.site")
+
 
 def unmeasured(environment: Mapping[str, str]) -> dict[str, str]:
     """The same for a process that is not measured."""
@@ -17,6 +19,6 @@ def runs_our_code(item: pytest.Function) -> bool:
     if (item.path.parent / "serving.py").exists() or item.path.parent.name == "client":
         return True
     return any(
-        str(getattr(each, "__module__", None) or getattr(each, "__name__", "")).startswith("duologue")
+        str(getattr(each, "__module__", None) or getattr(each, "__name__", "")).startswith(OURS)
         for each in vars(item.module).values()
     )

@@ -1,19 +1,15 @@
 """How the JavaScript client stays signed in, and how it learns that it is not: a server here, with a clock to move."""
 
 import asyncio
-import socket
 
 import pytest
 import pytest_asyncio
 
-from duologue.app import Application
-from duologue.config import load_settings
-from duologue.database.pool import open_pool
-from tests.auth.serving import Clock
 from tests.clients.script import client_page, do, enter, sign_in, until
 from tests.harness.joining import send
 from tests.harness.people import PASSWORD, log_in
 from tests.harness.postgres import migrated_database
+from tests.harness.site import site_on
 
 pytestmark = pytest.mark.xdist_group("js-client")
 
@@ -25,22 +21,6 @@ COUNTING = """fetch: async (url, init) => {
 """A refresh is told of when it is done: before that, tests do not move the time on."""
 
 
-class Site:
-    """The application, and a time that only tests move."""
-
-    def __init__(self, application, clock, port):
-        self.application = application
-        self.clock = clock
-        self.port = port
-
-    def move(self, **span):
-        """Forward; the wheel then comes round to every socket."""
-        self.clock.move(**span)
-        wheel = self.application.wheel
-        for connection in list(self.application.sockets._open):
-            connection.visit(wheel.now)
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def dsn(postgres_dsn, worker_id):
     """A database of its own: its mails and limits have their own time."""
@@ -50,17 +30,8 @@ async def dsn(postgres_dsn, worker_id):
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def site(dsn, tmp_path_factory):
     """A server whose clock stands still until it is moved: forward, so that each test finds a present of its own."""
-    environ = {"DATABASE_URL": dsn, "DATA_DIR": str(tmp_path_factory.mktemp("site")), "RATE_LIMITS": "off"}
-    listener = socket.create_server(("127.0.0.1", 0))
-    port = listener.getsockname()[1]
-    pool = await open_pool(dsn)
-    clock = Clock()
-    application = Application(load_settings(environ, None), pool, f"http://127.0.0.1:{port}", lambda line: None, clock)
-    await application.start([listener])
-    yield Site(application, clock, port)
-    await application.stop()
-    await pool.close()
-    listener.close()
+    async with site_on(dsn, tmp_path_factory.mktemp("site")) as site:
+        yield site
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -1,32 +1,13 @@
 """A socket lives as long as its session has a token, and a minute more; a server in this process, its clock moved."""
 
 import asyncio
-import socket
 from datetime import datetime
 
 import pytest_asyncio
 
-from duologue.app import Application
-from duologue.config import load_settings
-from duologue.database.pool import open_pool
-from tests.auth.serving import Clock
 from tests.harness.people import log_in
 from tests.harness.postgres import migrated_database
-
-
-class Site:
-    """The application, and a time that only tests move."""
-
-    def __init__(self, application, clock):
-        self.application = application
-        self.clock = clock
-
-    def move(self, **span):
-        """Forward; the wheel then comes round to every socket."""
-        self.clock.move(**span)
-        wheel = self.application.wheel
-        for connection in list(self.application.sockets._open):
-            connection.visit(wheel.now)
+from tests.harness.site import site_on
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -38,17 +19,8 @@ async def dsn(postgres_dsn, worker_id):
 @pytest_asyncio.fixture(loop_scope="session")
 async def site(dsn, tmp_path):
     """A server whose clock stands still until it is moved."""
-    environ = {"DATABASE_URL": dsn, "DATA_DIR": str(tmp_path), "RATE_LIMITS": "off"}
-    listener = socket.create_server(("127.0.0.1", 0))
-    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    pool = await open_pool(dsn)
-    clock = Clock()
-    application = Application(load_settings(environ, None), pool, url, lambda line: None, clock)
-    await application.start([listener])
-    yield Site(application, clock)
-    await application.stop()
-    await pool.close()
-    listener.close()
+    async with site_on(dsn, tmp_path) as site:
+        yield site
 
 
 @pytest_asyncio.fixture(loop_scope="session")
