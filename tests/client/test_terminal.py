@@ -186,6 +186,18 @@ async def test_wrong_passwords_and_ended_sessions_lead_back_to_the_form(server, 
         await ann.until(lambda: isinstance(ann.app.screen, SignInScreen), "she has signed out")
 
 
+async def test_a_session_that_ends_while_the_screen_is_made_leads_back_too(server, alice):
+    async with terminal(server.url) as ann:
+        await ann.app.duologue.sign_in(alice.email, PASSWORD)
+        await ann.until(lambda: ann.app.duologue.state.phase is Phase.ONLINE, "the link is there")
+        assert (await alice.http.delete("/auth/sessions")).status_code == 200
+        await ann.until(lambda: ann.app.duologue.state.phase is Phase.SIGNED_OUT, "the session is over")
+        told = []
+        await ann.app.push_screen(TalkScreen(ann.app.duologue), told.append)
+        await ann.until(lambda: told, "the screen has gone")
+        assert "session" in told[0]
+
+
 @pytest.mark.parametrize(
     ("text", "shown"),
     [

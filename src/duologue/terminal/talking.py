@@ -98,8 +98,8 @@ class TalkScreen(Screen[str]):
         self.query_one("#log", VerticalScroll).anchor()
         self.set_interval(1.0, self._show_state)
         self.query_one("#rooms").focus()
-        self._show_state()
         self._show_rooms()
+        self.post_message(Told(self._duologue.state))  # the session may have ended before we listened
 
     def on_unmount(self) -> None:
         """Listen no more."""
