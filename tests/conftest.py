@@ -1,6 +1,8 @@
 """Fixtures: one PostgreSQL a run, one database and one server a worker, people and rooms a test."""
 
+import contextlib
 import os
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
@@ -8,13 +10,12 @@ import httpx
 import hypothesis  # noqa: F401 (its plugin imports it last; after SQLAlchemy's greenlets Python 3.11 may fail to compile)
 import pytest
 import pytest_asyncio
-from coverage import Coverage
 
-from tests.harness.folder import passable_folder
-from tests.harness.measuring import runs_our_code
+from tests.harness.folder import passable_folder, temporary_folders_in_memory
+from tests.harness.measuring import runs_our_code, unmeasured_here
 from tests.harness.node import Node
 from tests.harness.people import SECONDS, Person, arrive
-from tests.harness.postgres import SharedPostgres, copy_data, make_data, migrated_database
+from tests.harness.postgres import SharedPostgres, copy_data, make_data, migrated_database, shared_dsn
 from tests.harness.schemas import checked_client
 from tests.harness.sessions import SECRETS, forget_pools
 
@@ -45,7 +46,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [
         item for item in items if not left_out & set(item.keywords) and (not rest or "thorough" in item.keywords)
     ]
-    items.sort(key=lambda item: not {"early", "xdist_group", *TIERS} & set(item.keywords))
+    began: Counter[Path] = Counter()
+
+    def turn(item: pytest.Item) -> int:
+        """Groups and what is early first; then, in parallel, a test of each file in turn: one waits, one works."""
+        if {"early", "xdist_group", *TIERS} & set(item.keywords):
+            return 0
+        began[item.path] += hasattr(config, "workerinput")
+        return 1 + began[item.path]
+
+    items.sort(key=turn)
 
 
 @pytest.hookimpl(trylast=True, specname="pytest_collection_modifyitems")
@@ -60,19 +70,28 @@ def pytest_collection_are_grouped(config: pytest.Config, items: list[pytest.Item
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Function) -> Iterator[None]:
     """Measure the coverage of this process only in tests that run our code in it; servers measure their own."""
-    coverage = Coverage.current()
-    if coverage is None or runs_our_code(item):
+    with contextlib.nullcontext() if runs_our_code(item) else unmeasured_here():
         return (yield)
-    coverage.stop()
-    try:
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Nor while the tests are imported."""
+    with unmeasured_here():
         return (yield)
-    finally:
-        coverage.start()
 
 
 def pytest_xdist_auto_num_workers() -> int:
     """Two a core: a test waits as long as it works."""
     return 2 * (os.cpu_count() or 1)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have what a parallel run writes in memory, and nothing left of it; one test's files stay to be looked at."""
+    if not hasattr(config, "workerinput") and config.getoption("numprocesses", None):
+        folders = contextlib.ExitStack()
+        folders.enter_context(temporary_folders_in_memory())
+        config.add_cleanup(folders.close)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -83,8 +102,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 def pytest_configure_node(node) -> None:  # type: ignore[no-untyped-def]
     """Tell a worker where it is (called by pytest-xdist)."""
-    postgres = node.config.stash[POSTGRES]
-    node.workerinput |= {"dsn": postgres.dsn, "shared": str(postgres.folder)}
+    node.workerinput["shared"] = str(node.config.stash[POSTGRES].folder)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -94,17 +112,16 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres_dsn(request: pytest.FixtureRequest) -> str:
-    """The run's PostgreSQL, as its superuser."""
-    worker = getattr(request.config, "workerinput", None)
-    return worker["dsn"] if worker else request.config.stash[POSTGRES].dsn
-
-
-@pytest.fixture(scope="session")
 def shared_folder(request: pytest.FixtureRequest) -> Path:
     """What all workers of a run share; everyone may pass through it."""
     worker = getattr(request.config, "workerinput", None)
     return Path(worker["shared"]) if worker else request.config.stash[POSTGRES].folder
+
+
+@pytest.fixture(scope="session")
+def postgres_dsn(shared_folder: Path) -> str:
+    """The run's PostgreSQL, as its superuser."""
+    return shared_dsn(shared_folder)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -18,13 +18,13 @@ from duologue.wire.channels import CHANNELS
 OFFICIAL = Path(__file__).parent / "vendor" / "asyncapi" / "3.0.0.json"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def document() -> dict[str, Any]:
     """As it goes over the wire."""
     return json.loads(json.dumps(asyncapi_document()))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def official() -> jsonschema_rs.Validator:
     """The schema of AsyncAPI 3.0.0."""
     return jsonschema_rs.validator_for(json.loads(OFFICIAL.read_text()))

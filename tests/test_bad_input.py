@@ -55,7 +55,7 @@ INTEGERS = {(route, field) for route, field in FIELDS if BODIES[route][field] ==
 WRONG_TYPES = (5, True, None, [], {}, 1.5, "\ud800")
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def two(server, database):
     """Two people and their room: what is refused changes nothing for the next test."""
     people = [await arrive(server.url, database) for _ in range(2)]

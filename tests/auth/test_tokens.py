@@ -118,7 +118,7 @@ ATTACKS = {
 }
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
+@pytest_asyncio.fixture(loop_scope="session")
 async def browser(site):
     """Somebody signed in."""
     return (await site.sign_up())[0]

@@ -84,7 +84,7 @@ async def test_it_is_for_signed_in_people(client):
     assert (await client.get("/users")).status_code == 401
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def closed(postgres_dsn, worker_id, tmp_path_factory):
     """A server whose people see only those they talk to, and its database."""
     dsn = await migrated_database(postgres_dsn, f"contacts_{worker_id}")

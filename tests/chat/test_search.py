@@ -72,32 +72,34 @@ async def test_all_words_must_be_there_and_the_last_may_be_a_beginning(alice, bo
     assert await contents(alice, "pears, green!") == ["green apples and pears"]
 
 
-@pytest.mark.parametrize(
-    ("text", "query"),
-    [
-        ("Grüße aus Köln", "grüße köl"),
-        ("привет мир", "Привет"),
-        ("नमस्ते दुनिया", "नमस्ते"),
-        ("你好 世界", "你好"),
-        ("γειά σου Κόσμε", "κόσμε"),
-        ("İstanbul", "İstanbul"),
-        ("write to bob.smith+x@example.com please", "bob.smith+x@example.com"),
-        ("write to bob@example.com please", "bob@exam"),
-        ("see https://example.com/a/path?x=1", "example.com"),
-        ("version 3.14.15 is out", "3.14"),
-        ("the file /etc/hosts.conf", "hosts.conf"),
-        ("the file /etc/hosts.conf", "/etc/ho"),
-        ("snake_case_name", "snake_case"),
-        ("a state-of-the-art thing", "state-of-the-art"),
-        ("don't panic", "don't"),
-        ("it costs 1,000.50 euros", "1,000.50"),
-        ("👍 great", "great 👍"),
-    ],
-)
-async def test_what_was_written_is_found_as_it_was_written(alice, room, settled, text, query):
-    await send(alice, room, text)
+WRITTEN = [
+    ("Grüße aus Köln", "grüße köl"),
+    ("привет мир", "Привет"),
+    ("नमस्ते दुनिया", "नमस्ते"),
+    ("你好 世界", "你好"),
+    ("γειά σου Κόσμε", "κόσμε"),
+    ("İstanbul", "İstanbul"),
+    ("write to bob.smith+x@example.com please", "bob.smith+x@example.com"),
+    ("write to bob@example.com please", "bob@exam"),
+    ("see https://example.com/a/path?x=1", "example.com"),
+    ("version 3.14.15 is out", "3.14"),
+    ("the file /etc/hosts.conf", "hosts.conf"),
+    ("the file /etc/hosts.conf", "/etc/ho"),
+    ("snake_case_name", "snake_case"),
+    ("a state-of-the-art thing", "state-of-the-art"),
+    ("don't panic", "don't"),
+    ("it costs 1,000.50 euros", "1,000.50"),
+    ("👍 great", "great 👍"),
+]
+
+
+async def test_what_was_written_is_found_as_it_was_written(alice, room, settled):
+    texts = {text for text, _ in WRITTEN}
+    for text in texts:
+        await send(alice, room, text)
     await settled(room)
-    assert await contents(alice, query) == [text]
+    answers = {query: (text, await contents(alice, query, limit=50)) for text, query in WRITTEN}
+    assert {query: answer for query, (text, answer) in answers.items() if text not in answer or len(answer) > 3} == {}
 
 
 async def test_a_deleted_message_is_not_found(alice, bob, room, settled):
@@ -178,11 +180,11 @@ HOSTILE = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("query", HOSTILE)
-async def test_operators_and_quotes_are_no_syntax(alice, room, settled, query):
+async def test_operators_and_quotes_are_no_syntax(alice, room, settled):
     await send(alice, room, "zebra 1 DROP TABLE rooms A 2")
     await settled(room)
-    assert await contents(alice, query) == ["zebra 1 DROP TABLE rooms A 2"]
+    for query in HOSTILE:
+        assert (query, await contents(alice, query)) == (query, ["zebra 1 DROP TABLE rooms A 2"])
 
 
 @pytest.mark.parametrize("query", ["", " ", "!!!", "'", "\0", ":*", "_", "👍", "x" * 201])

@@ -57,7 +57,7 @@ class Listener:
 Make = Callable[[], Awaitable[tuple[Broker, Listener]]]
 
 
-@pytest_asyncio.fixture(loop_scope="session", scope="package")
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def nats() -> AsyncIterator[Nats]:
     """A NATS server."""
     async with Nats() as server:

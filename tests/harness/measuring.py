@@ -1,8 +1,10 @@
 """Whose coverage is measured. Tracing takes a process half of its time again: not where it tells nothing new."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 
 import pytest
+from coverage import Coverage
 
 VARIABLE = "COVERAGE_PROCESS_CONFIG"  # by which coverage.py finds out in a child that it is to measure
 
@@ -12,6 +14,20 @@ OURS = ("duologue", "tests.harness.site")
 def unmeasured(environment: Mapping[str, str]) -> dict[str, str]:
     """The same for a process that is not measured."""
     return {name: value for name, value in environment.items() if name != VARIABLE}
+
+
+@contextlib.contextmanager
+def unmeasured_here() -> Iterator[None]:
+    """Do not measure this process meanwhile."""
+    coverage = Coverage.current()
+    if coverage is None:
+        yield
+        return
+    coverage.stop()
+    try:
+        yield
+    finally:
+        coverage.start()
 
 
 def runs_our_code(item: pytest.Function) -> bool:

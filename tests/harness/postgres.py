@@ -22,29 +22,27 @@ from tests.harness.measuring import unmeasured
 from tests.harness.node import ROOT, clean_environment
 
 MIGRATED = "duologue_migrated"
+STARTING, STARTED = "starting.lock", "dsn"
 MAKING = 20_251_124  # the advisory lock of whoever looks for the migrated database
 
 
 class SharedPostgres:
-    """Started once by the run's first process; the workers get their databases on it."""
+    """Started once by the run's first process, which goes on; the workers get their databases on it."""
 
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="duologue-tests-", ignore_cleanup_errors=True)
         self.folder = Path(self._folder.name)
         """For what the workers share."""
         self.folder.chmod(0o711)  # Else root's PostgreSQL would put its data into the system's folder.
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.harness.postgres", self._folder.name],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            cwd=ROOT,
-            env=unmeasured(os.environ),
-            text=True,
-        )
-        assert self._process.stdout is not None
-        self.dsn = self._process.stdout.readline().strip()
-        if not self.dsn:
-            raise RuntimeError("the test database did not start")
+        with (self.folder / STARTING).open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # it has the lock then
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tests.harness.postgres", self._folder.name, str(lock.fileno())],
+                stdin=subprocess.PIPE,
+                cwd=ROOT,
+                env=unmeasured(os.environ),
+                pass_fds=[lock.fileno()],
+            )
 
     def stop(self) -> None:
         """End it and remove its data."""
@@ -52,6 +50,16 @@ class SharedPostgres:
         self._process.stdin.close()
         self._process.wait(20)
         self._folder.cleanup()
+
+
+def shared_dsn(shared: Path) -> str:
+    """Of that PostgreSQL, as its superuser, once it has started."""
+    with (shared / STARTING).open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+    try:
+        return (shared / STARTED).read_text()
+    except FileNotFoundError:
+        raise RuntimeError("the test database did not start") from None
 
 
 async def make_database(dsn: str, name: str) -> str:
@@ -107,12 +115,14 @@ def relaxed(major: int, total: int) -> dict[str, str]:
     return settings(major, total) | {"max_connections": "400", "fsync": "off", "synchronous_commit": "off"}
 
 
-async def serve(folder: str) -> None:
-    """Run until standard input ends."""
+async def serve(folder: Path, lock: int) -> None:
+    """Run until standard input ends; let go of the lock as soon as it serves."""
     embedded.settings = relaxed
-    postgres = EmbeddedPostgres(Path(folder))
+    postgres = EmbeddedPostgres(folder)
     await postgres.start()
-    print(postgres.dsn(superuser=True), flush=True)
+    (folder / STARTED).touch(0o600)
+    (folder / STARTED).write_text(postgres.dsn(superuser=True))
+    os.close(lock)
     try:
         await asyncio.to_thread(sys.stdin.read)
     finally:
@@ -120,4 +130,4 @@ async def serve(folder: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(sys.argv[1]))
+    asyncio.run(serve(Path(sys.argv[1]), int(sys.argv[2])))

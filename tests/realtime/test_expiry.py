@@ -10,7 +10,7 @@ from tests.harness.postgres import migrated_database
 from tests.harness.site import site_on
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def dsn(postgres_dsn, worker_id):
     """A database of its own: its mails and limits have their own time."""
     return await migrated_database(postgres_dsn, f"expiry_{worker_id}")

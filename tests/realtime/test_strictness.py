@@ -46,7 +46,7 @@ FAULTS = {
 }
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 async def talk(server, database):
     """Two people, for all tests of this file, and a room."""
     one, two = await arrive(server.url, database), await arrive(server.url, database)
