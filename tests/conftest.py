@@ -1,6 +1,7 @@
 """Fixtures: one PostgreSQL a run, one database and one server a worker, people and rooms a test."""
 
 import contextlib
+import gc
 import os
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -76,9 +77,15 @@ def pytest_runtest_protocol(item: pytest.Function) -> Iterator[None]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[None]:
-    """Nor while the tests are imported."""
-    with unmeasured_here():
-        return (yield)
+    """Nor while the tests are imported. Nothing of that is garbage: it is not looked for meanwhile, nor there later."""
+    gc.disable()
+    try:
+        with unmeasured_here():
+            return (yield)
+    finally:
+        gc.freeze()
+        gc.set_threshold(20_000)  # as the server does it
+        gc.enable()
 
 
 def pytest_xdist_auto_num_workers() -> int:
