@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 
 from checks.tree import File, Finding
@@ -13,6 +14,7 @@ SOURCE = {".py", ".js", ".mjs", ".ts", ".css", ".html", ".sh", ".sql"}
 LONGEST = 500  # lines; a file that long has a second noun in it
 HEAVIEST = 2 * 1024 * 1024
 MADE = re.compile(r"// .*\bMade from \S+ by \S+: ")  # the first line of a script that nobody writes
+ON_THE_PATH = {"manual"}  # mkdocs puts the folder of its hooks there
 EMPTY_NAMES = re.compile(r"(.*_)?(util|utils|helper|helpers|manager|managers|common|misc)")
 
 # Written so that this file does not contain what it looks for.
@@ -71,6 +73,8 @@ def names(file: File) -> Iterator[Finding]:
     for part in (*file.path.parts[:-1], file.path.stem):
         if EMPTY_NAMES.fullmatch(part):
             yield file.finding(1, f"{part!r} says nothing; name the file after the noun it holds")
+    if file.path.parent.name in ON_THE_PATH and file.path.stem in sys.stdlib_module_names:
+        yield file.finding(1, f"{file.path.stem!r} hides Python's own from every import of that name")
 
 
 def shell_syntax(file: File) -> Iterator[Finding]:

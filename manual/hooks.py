@@ -11,10 +11,10 @@ from mkdocs.structure.files import File, Files
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "src")]  # mkdocs loads this file by itself
 
-from manual import commands, configuration, http, javascript, protocol, python  # noqa: E402
+from manual import commands, configuration, endpoints, javascript, protocol, python  # noqa: E402
 
 MADE = {
-    "reference/http.md": http.page,
+    "reference/http.md": endpoints.page,
     "reference/protocol.md": protocol.page,
     "reference/python.md": python.page,
     "reference/javascript.md": javascript.page,

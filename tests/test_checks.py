@@ -28,6 +28,7 @@ PLANTED: list[tuple[Rule, str, str]] = [
     (text.names, "src/duologue/chat/utils.py", ""),
     (text.names, "src/duologue/common/hub.py", ""),
     (text.names, "clients/js/string_helpers.js", ""),
+    (text.names, "manual/http.py", ""),
     (text.size, "docs/film.gif", "x" * (2 * 1024 * 1024 + 1)),
     (text.shell_syntax, "run", "#!/bin/sh\nif true; then\n"),
     (text.shell_syntax, "tools/go.sh", "case x in\n"),
