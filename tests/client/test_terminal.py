@@ -186,7 +186,7 @@ async def test_wrong_passwords_and_ended_sessions_lead_back_to_the_form(server, 
         await ann.until(lambda: isinstance(ann.app.screen, SignInScreen), "she has signed out")
 
 
-async def test_a_session_that_ends_while_the_screen_is_made_leads_back_too(server, alice):
+async def test_a_session_that_ends_while_the_screen_is_made_leads_back_too(server, alice, room):
     async with terminal(server.url) as ann:
         await ann.app.duologue.sign_in(alice.email, PASSWORD)
         await ann.until(lambda: ann.app.duologue.state.phase is Phase.ONLINE, "the link is there")

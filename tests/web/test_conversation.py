@@ -206,6 +206,7 @@ async def fill(alice, room: str, count: int) -> None:
         await socket.receive_type("MESSAGE_SENT")
 
 
+@pytest.mark.thorough
 async def test_a_thousand_messages_are_scrolled_with_few_of_them_in_the_document(new_visitor, alice, bob, room):
     await fill(alice, room, COUNT)
     visitor: Visitor = await new_visitor(bob, viewport={"width": 1280, "height": 800})

@@ -48,6 +48,7 @@ async def test_two_people_talk_in_one_window_and_every_frame_can_be_read(new_vis
     await expect(frame.locator("pre")).to_contain_text('"content": "Hello, Ben"')
 
 
+@pytest.mark.thorough
 async def test_a_killed_socket_comes_back_with_what_was_said_meanwhile(new_visitor):
     _, ada, ben = await opened(new_visitor)
     await ben.get_by_role("button", name="Kill the socket").click()
@@ -57,6 +58,7 @@ async def test_a_killed_socket_comes_back_with_what_was_said_meanwhile(new_visit
     await expect(frames(ben, "RESUMED")).to_have_count(2)
 
 
+@pytest.mark.thorough
 async def test_what_is_sent_twice_is_stored_and_heard_once(new_visitor):
     _, ada, ben = await opened(new_visitor)
     await ada.get_by_role("button", name="Send twice").click()
@@ -71,6 +73,7 @@ async def test_what_is_sent_twice_is_stored_and_heard_once(new_visitor):
     await expect(frames(ben, "NEW_MESSAGE")).to_have_count(2)
 
 
+@pytest.mark.thorough
 async def test_an_expired_token_is_refused_and_the_next_one_is_taken(new_visitor):
     _, ada, ben = await opened(new_visitor)
     await ada.get_by_role("button", name="Expire the token").click()

@@ -1,6 +1,7 @@
 """The main screen: rooms at the left, the open conversation at the right, the state of the link above them."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -98,8 +99,10 @@ class TalkScreen(Screen[str]):
         self.query_one("#log", VerticalScroll).anchor()
         self.set_interval(1.0, self._show_state)
         self.query_one("#rooms").focus()
+        # What was told before we listened.
         self._show_rooms()
-        self.post_message(Told(self._duologue.state))  # the session may have ended before we listened
+        self._hear()
+        self.post_message(Told(self._duologue.state))
 
     def on_unmount(self) -> None:
         """Listen no more."""
@@ -129,9 +132,10 @@ class TalkScreen(Screen[str]):
     @work(exclusive=True, group="hearing")
     async def _hear(self) -> None:
         """Hear the newest rooms all the time: whoever is in them is seen to come and go."""
-        for room in list(self._duologue.rooms)[:HEARD]:
-            if room.id not in self._heard:
-                await self._conversation(room.id)
+        with contextlib.suppress(ClientError):  # the next list brings another try, unless the session is over
+            for room in list(self._duologue.rooms)[:HEARD]:
+                if room.id not in self._heard:
+                    await self._conversation(room.id)
 
     async def _conversation(self, room_id: str) -> Conversation:
         conversation = await self._duologue.conversation(room_id)
