@@ -141,6 +141,13 @@ async def kill_postgres(data: Path) -> None:
             await asyncio.sleep(0.01)
 
 
+async def is_back(person):
+    """Wait for PostgreSQL: the last messages may have been stored by a backend that outlived the killed one."""
+    async with asyncio.timeout(SECONDS):
+        while (await person.http.get("/readyz")).status_code != 200:
+            await asyncio.sleep(0.01)
+
+
 async def test_postgresql_killed_in_the_middle_delays_messages_and_loses_none(node):
     alice, bob = await sign_up(node.url), await sign_up(node.url)
     room = await alice.open_room(bob)
@@ -165,6 +172,7 @@ async def test_postgresql_killed_in_the_middle_delays_messages_and_loses_none(no
     assert acknowledged == [f"c{number}" for number in range(total)]
     assert [message["seq"] for message in heard] == list(range(1, total + 1))
     assert [message["content"] for message in heard] == [str(number) for number in range(total)]
+    await is_back(alice)
     assert await alice.whole_history(room) == heard
     for person in (alice, bob):
         await person.http.aclose()
