@@ -107,6 +107,7 @@ async def test_an_outside_database_is_migrated_only_when_asked(folder, postgres_
     assert not (folder / "data/postgres").exists()
 
 
+@pytest.mark.thorough
 def test_the_version_the_settings_and_the_diagnosis_are_printed(folder):
     assert duologue(folder, "--version").stdout == f"duologue {__version__}\n"
     settings = duologue(folder, "config", DATABASE_URL="postgresql://me:hunter2@127.0.0.1:1/chat")

@@ -191,6 +191,7 @@ async def refusal(node: Node, *arguments: str) -> str:
     return node.text
 
 
+@pytest.mark.thorough
 async def test_what_is_wrong_is_told_in_a_line_and_nothing_is_left_behind(dsn, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         node = node_on(dsn, tmp_path)

@@ -14,6 +14,8 @@ from duologue.auth.tokens import Family, Keys, Kind, Tokens
 from duologue.errors import AppError, Code
 from tests.auth.serving import ACCESS_SECRET, REFRESH_SECRET, code_of
 
+pytestmark = pytest.mark.xdist_group("tokens")  # the clock moves in other files
+
 TOKENS = Tokens(Keys(ACCESS_SECRET), Keys(REFRESH_SECRET))
 
 
@@ -118,7 +120,7 @@ ATTACKS = {
 }
 
 
-@pytest_asyncio.fixture(loop_scope="session")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def browser(site):
     """Somebody signed in."""
     return (await site.sign_up())[0]

@@ -120,6 +120,7 @@ async def test_somebody_registers_finds_another_and_they_talk(server, client, be
         await ann.sees("Hello, Ann")
 
 
+@pytest.mark.thorough
 async def test_the_last_message_is_edited_and_deleted_by_keys(server, alice, bob, room):
     await send(alice, room, "Helo")
     async with signed_in(server, alice) as ann:
@@ -135,6 +136,7 @@ async def test_the_last_message_is_edited_and_deleted_by_keys(server, alice, bob
     assert [each["content"] for each in await bob.history(room)] == [""]
 
 
+@pytest.mark.thorough
 async def test_rooms_show_what_is_unread_and_history_comes_page_by_page(server, alice, bob, room):
     for number in range(120):
         await send(bob, room, f"number {number}")
@@ -151,6 +153,7 @@ async def test_rooms_show_what_is_unread_and_history_comes_page_by_page(server, 
         await ann.until(lambda: "120" not in ann.rooms[0].partition("\n")[0], "it is read")
 
 
+@pytest.mark.thorough
 async def test_a_lost_link_is_told_of_and_everything_is_there_again_after_it(server, alice, bob, room, ben):
     async with signed_in(server, alice) as ann:
         await ann.until(lambda: len(ann.rooms) == 1, "the room is listed")

@@ -9,7 +9,11 @@ from tests.harness.fault_proxy import FaultProxy, Phase, every_phase, later_each
 
 pytestmark = pytest.mark.early
 
-DIALECTS = [Correspondent, CorrespondentV1, CorrespondentWs]
+DIALECTS = [
+    Correspondent,
+    pytest.param(CorrespondentV1, marks=pytest.mark.thorough),
+    pytest.param(CorrespondentWs, marks=pytest.mark.thorough),
+]
 
 
 async def converse_over_a_bad_link(server, alice, bob, room, dialect, *, total, planner, seed, seconds):

@@ -40,6 +40,7 @@ async def test_signing_out_ends_every_tab_of_the_browser(new_visitor, alice):
     assert not {cookie["name"] for cookie in await visitor.context.cookies()} & {"accessToken", "refreshToken"}
 
 
+@pytest.mark.thorough
 async def test_the_password_is_changed_and_the_history_says_so(new_visitor, alice):
     visitor: Visitor = await new_visitor(alice)
     page = visitor.page
@@ -58,6 +59,7 @@ async def test_the_password_is_changed_and_the_history_says_so(new_visitor, alic
     assert "Somebody tried a wrong password" in await events.all_inner_texts()
 
 
+@pytest.mark.thorough
 async def test_the_look_follows_the_system_until_one_is_chosen_which_a_reload_keeps(new_visitor, alice):
     visitor: Visitor = await new_visitor(alice, color_scheme="dark")
     page = visitor.page

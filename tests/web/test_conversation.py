@@ -120,6 +120,7 @@ async def test_strange_messages_are_shown_as_the_text_they_are(new_visitor, alic
     )
 
 
+@pytest.mark.thorough
 async def test_more_than_8000_characters_can_not_be_sent_and_the_field_says_so(new_visitor, alice, bob, room):
     visitor: Visitor = await new_visitor(alice)
     await visitor.open(room)
@@ -158,6 +159,7 @@ async def test_a_message_is_edited_and_deleted_for_both(new_visitor, alice, bob,
     assert await reader.messages().get_by_role("button").count() == 0
 
 
+@pytest.mark.thorough
 async def test_whoever_is_blocked_reads_why_and_may_write_again_when_unblocked(new_visitor, alice, bob, room):
     visitor: Visitor = await new_visitor(alice)
     blocked: Visitor = await new_visitor(bob)
@@ -241,6 +243,7 @@ IN_SIGHT = """() => {
 }"""
 
 
+@pytest.mark.thorough
 async def test_what_one_reads_above_stays_in_place_while_more_comes_in_below(new_visitor, alice, bob, room):
     await fill(alice, room, 120)
     visitor: Visitor = await new_visitor(bob)
@@ -265,6 +268,7 @@ async def test_what_one_reads_above_stays_in_place_while_more_comes_in_below(new
     await expect(visitor.page.get_by_role("link", name=name_of(alice))).not_to_contain_text("unread")
 
 
+@pytest.mark.thorough
 async def test_a_search_leads_to_the_message_however_far_back_it_is(new_visitor, alice, bob, room):
     async with alice.socket(f"/room/{room}") as socket:
         await socket.say("The ferry leaves at seven forty from the northern pier")
@@ -278,6 +282,7 @@ async def test_a_search_leads_to_the_message_however_far_back_it_is(new_visitor,
     await expect(target).to_contain_text("The ferry leaves")
 
 
+@pytest.mark.thorough
 async def test_the_days_are_named_between_the_messages(new_visitor, alice, bob, room, database):
     await fill(alice, room, 2)
     connection = await asyncpg.connect(database)
