@@ -1,8 +1,7 @@
 """`/users`: the directory, and who comes and goes."""
 
 import asyncio
-import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -40,6 +39,24 @@ class Changes:
         self.last = moment
 
 
+class Note:
+    """That there was news of a person. Each leads to the next; those that nobody waits behind are gone."""
+
+    __slots__ = ("next", "user_id")
+
+    def __init__(self, user_id: int) -> None:
+        self.user_id = user_id
+        self.next: Note | None = None
+
+    def after(self) -> set[int]:
+        """Of whom there was news since."""
+        users, note = set(), self.next
+        while note is not None:
+            users.add(note.user_id)
+            note = note.next
+        return users
+
+
 class News(NamedTuple):
     """What is told of a person."""
 
@@ -55,7 +72,7 @@ class UserBoard:
         self.sockets = sockets
         self.directory = directory
         self._watchers: set[UsersSocket] = set()
-        self._readers: set[UsersSocket] = set()
+        self.newest = Note(0)
         self._changed: dict[int, Changes] = {}
         self._waiting = False
 
@@ -80,15 +97,6 @@ class UserBoard:
         """Tell it no more."""
         self._watchers.discard(watcher)
 
-    @contextlib.contextmanager
-    def reading(self, watcher: "UsersSocket") -> Iterator[None]:
-        """While it reads its list, tell it at once whom there is news of."""
-        self._readers.add(watcher)
-        try:
-            yield
-        finally:
-            self._readers.discard(watcher)
-
     def changed(self, user_id: int) -> None:
         """The user came or went."""
         self._note(user_id, not self.directory.is_online(user_id))
@@ -96,8 +104,7 @@ class UserBoard:
     def _note(self, user_id: int, before: bool | None) -> None:
         if not self._watchers:
             return
-        for reader in self._readers:
-            reader.heard.add(user_id)
+        self.newest.next = self.newest = Note(user_id)
         now = asyncio.get_running_loop().time()
         changes = self._changed.get(user_id)
         if changes is None:
@@ -134,7 +141,7 @@ class UserBoard:
 class UsersSocket:
     """First everybody, then the changes."""
 
-    __slots__ = ("_board", "_connection", "_contacts", "_listed", "_met", "_user_id", "heard")
+    __slots__ = ("_board", "_connection", "_contacts", "_listed", "_met", "_user_id")
 
     def __init__(self, board: UserBoard, connection: Connection, user_id: int) -> None:
         self._board = board
@@ -146,8 +153,6 @@ class UsersSocket:
         """Whom it sees; `None` is everybody."""
         self._met: set[int] = set()
         """And those whom it came to know since it opened."""
-        self.heard: set[int] = set()
-        """Of whom there was news while the list was read."""
 
     def opened(self) -> None:
         """Watch, then read the list."""
@@ -191,10 +196,12 @@ class UsersSocket:
 
     async def _list(self) -> None:
         try:
-            with self._board.reading(self):
-                people = await self._read()
-                while self._lacks_somebody(people):
-                    people = await self._read()
+            while True:
+                before = self._board.newest
+                self._contacts = await self._board.directory.contacts(self._user_id)
+                people = await self._board.directory.people(self._user_id, LISTED)
+                if not self._lacks_somebody(people, before):
+                    break
         except AWAY as error:
             log.warning("the directory could not be read", reason=type(error).__name__)
             self._connection.close(Close.OVERLOADED, retry_hint(500, 3_000))
@@ -202,15 +209,14 @@ class UsersSocket:
         self._connection.send(text_frame(encode(AllUsers(people))))
         self._listed = asyncio.get_running_loop().time()
 
-    async def _read(self) -> list[Person]:
-        self.heard.clear()
-        self._contacts = await self._board.directory.contacts(self._user_id)
-        return await self._board.directory.people(self._user_id, LISTED)
-
-    def _lacks_somebody(self, people: Sequence[Person]) -> bool:
+    def _lacks_somebody(self, people: Sequence[Person], before: Note) -> bool:
         """Whether somebody registered, or was met, after the list was read and before it was here.
 
         What is told of them counts as part of the list. One that is full lacks people anyhow.
         """
-        heard = self.heard if self._contacts is None else self.heard & (self._contacts | self._met)
-        return len(people) < LISTED and not heard <= {each.id for each in people}
+        if len(people) >= LISTED:
+            return False
+        heard = before.after()
+        if self._contacts is not None:
+            heard &= self._contacts | self._met
+        return not heard <= {each.id for each in people}
