@@ -9,7 +9,7 @@ from pathlib import Path
 
 MEMORY = Path("/dev/shm")
 PREFIX = "duologue-run-"
-SPARE = 4 << 30  # bytes: a run takes less than a third of it
+SPARE = 4 << 30  # bytes; a run took half a gigabyte at most
 
 
 @contextlib.contextmanager
